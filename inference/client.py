@@ -159,6 +159,8 @@ class Endpoint:
 class _Progress:
     """Sequences of a request that have come back."""
 
+    job_count: int
+    """That have to."""
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     warming: Outcome | None = None
     """What the server had of the prompt before it was warmed."""
@@ -239,13 +241,13 @@ class Client:
         """
         endpoint = min(self.endpoints, key=lambda one: one.waiting_count)
         endpoint.waiting_count += 1
-        progress = {id(request): _Progress() for group in bundle for request in group}
+        progress: dict[int, _Progress] = {}
 
         def finish(jobs: list[Job], result: _Call | _BatchError) -> None:
             self._finish(jobs, result, progress, endpoint, on_done)
 
         try:
-            leaders, followers = _waves(bundle)
+            leaders, followers = _waves(bundle, progress)
             await self._call_all(endpoint, leaders, finish)
             # A request that failed with its first sequence has no use for its others.
             followers = [job for job in followers if id(job.request) in progress]
@@ -279,7 +281,7 @@ class Client:
             state.outcomes[job.sequence_index] = outcome
             state.attempt_count = max(state.attempt_count, result.attempt_count)
             state.latency_seconds += result.latency_seconds
-            if len(state.outcomes) == len(_jobs(job.request)):
+            if len(state.outcomes) == state.job_count:
                 del progress[id(job.request)]
                 on_done(_answer(job.request, state, endpoint.url))
 
@@ -437,12 +439,22 @@ def _jobs(request: Request) -> list[Job]:
     return [Job(request, index) for index in range(max(1, len(request.sequences)))]
 
 
-def _waves(bundle: list[Group]) -> tuple[list[Job], list[Job]]:
-    """Jobs that leave prefixes in the cache, and those that find them there."""
+def _waves(
+    bundle: list[Group], progress: dict[int, _Progress]
+) -> tuple[list[Job], list[Job]]:
+    """Jobs that leave prefixes in the cache, and those that find them there.
+
+    Every request gets its place in `progress`.
+    """
     leaders: list[Job] = []
     followers: list[Job] = []
     for group in bundle:
-        job, *rest = [job for request in group for job in _jobs(request)]
+        jobs: list[Job] = []
+        for request in group:
+            own = _jobs(request)
+            progress[id(request)] = _Progress(len(own))
+            jobs += own
+        job, *rest = jobs
         if rest and job.kind == "generation":
             # The others need not wait until the first has written its completion.
             leaders.append(Job(job.request, WARMING))
@@ -571,7 +583,7 @@ def _finite(log_likelihood: float) -> float:
 
 
 def _answer(request: Request, state: _Progress, endpoint: str) -> Answer:
-    outcomes = [state.outcomes[index] for index in sorted(state.outcomes)]
+    outcomes = [outcome for _, outcome in sorted(state.outcomes.items())]
     return Answer(
         request,
         endpoint,

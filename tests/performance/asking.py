@@ -41,6 +41,9 @@ EVALWH = str(Path(sys.executable).parent / "evalwh")
 CHUNK = 20_000
 """Prompts that are planned together, as the prompts of a benchmark are."""
 
+LOAD_SECONDS = 3.0
+"""Between two calls of `evalwh load`."""
+
 SAMPLING = Sampling(16, ("\n",))
 MODEL = Model("stub/model", "r1", "none")
 
@@ -149,7 +152,7 @@ async def ask_and_load(
         "EVALWH_GENERATIONS": str(folder / "generations.duckdb"),
     }
     while not asking.done():
-        await asyncio.sleep(1)
+        await asyncio.sleep(LOAD_SECONDS)
         loading = await asyncio.create_subprocess_exec(
             EVALWH, "load", env=environment, stdout=asyncio.subprocess.DEVNULL
         )
