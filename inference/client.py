@@ -439,9 +439,7 @@ def _jobs(request: Request) -> list[Job]:
     return [Job(request, index) for index in range(max(1, len(request.sequences)))]
 
 
-def _waves(
-    bundle: list[Group], progress: dict[int, _Progress]
-) -> tuple[list[Job], list[Job]]:
+def _waves(bundle: list[Group], progress: dict[int, _Progress]) -> tuple[list[Job], list[Job]]:
     """Jobs that leave prefixes in the cache, and those that find them there.
 
     Every request gets its place in `progress`.

@@ -268,7 +268,7 @@ def run(
             f" before, {report.answered_count} now, {report.failed_count} failed"
         )
         for departure in report.departures:
-            click.echo(f"  stand-in: {departure}")
+            click.echo(f"  departure: {departure}")
         if not no_load:
             loaded = load_shards(config.shards, config.store)
             click.echo(

@@ -34,6 +34,9 @@ class Server:
     input_limit: int
     """Tokens of a prompt, which the server keeps somewhat shorter."""
     version: str | None
+    honours_seeds: bool
+    """Whether the same seed draws the same sample; SGLang ignores seeds without
+    --enable-deterministic-inference."""
     arguments: dict[str, Any]
     """How it was started."""
 
@@ -51,14 +54,16 @@ async def describe(client: Client, endpoint: Endpoint) -> Server:
     await client.check_health(endpoint)
     model = await client.get(endpoint, "/model_info")
     info = await client.get(endpoint, "/server_info")
+    served = (await client.get(endpoint, "/v1/models")).get("data") or [{}]
     if "model_path" not in model or not model.get("is_generation", True):
         raise EndpointError(f"{endpoint.url} is no SGLang server that generates: {model}")
     endpoint.model_path = model["model_path"]
     limit = info.get("max_req_input_len")
     if not limit:
         raise EndpointError(f"{endpoint.url} does not say how long its prompts may be: {info}")
-    # Without --context-length the model's own holds, of which SGLang keeps six tokens back.
-    length = info.get("context_length") or limit + 6
+    length = served[0].get("max_model_len")
+    if not length:
+        raise EndpointError(f"{endpoint.url} does not say how long its context is: {served}")
     return Server(
         url=endpoint.url,
         model_path=model["model_path"],
@@ -67,8 +72,11 @@ async def describe(client: Client, endpoint: Endpoint) -> Server:
         tokenizer_path=model.get("tokenizer_path") or model["model_path"],
         revision=info.get("revision"),
         context_length=int(length),
-        input_limit=int(limit),
+        # SGLang 0.5.23 refuses a prompt of that very length, too (managers/utils.py,
+        # validate_input_length).
+        input_limit=int(limit) - 1,
         version=info.get("version"),
+        honours_seeds=bool(info.get("enable_deterministic_inference")),
         arguments={
             name: value for name, value in info.items() if isinstance(value, ARGUMENT_TYPES)
         },

@@ -75,7 +75,7 @@ def target_without_server(config: RunConfig) -> Target:
     tokenizer = read_tokenizer(config.tokenizer, config.revision)
     model = Model(config.model_id, config.revision, tokenizer.tokenizer_id)
     is_gemma = "gemma" in config.model_id.lower()
-    return Target(model, tokenizer, config.context_length, config.context_length - 6, is_gemma)
+    return Target(model, tokenizer, config.context_length, config.context_length - 7, is_gemma)
 
 
 def _numbers(prepared: Prepared) -> list[int]:

@@ -149,6 +149,11 @@ def _planned(
         count = 1 + len(draft.continuations)
         tokens = encoded[position : position + count]
         position += count
+        if not tokens[0]:
+            # A server would end with an error of its own.
+            raise ItemsError(
+                f"{benchmark.benchmark_id}, item {draft.item.item_id}: its prompt has no tokens"
+            )
         if draft.is_generation:
             yield from _generations(benchmark, draft, tokens[0], target, special_tokens)
         else:

@@ -57,7 +57,8 @@ class RunReport:
     answered_count: int = 0
     failed_count: int = 0
     departures: list[str] = dataclasses.field(default_factory=list)
-    """How stand-ins for upstream files differ from them, with the benchmark."""
+    """What is not as the benchmark declares it: stand-ins for its files, seeds that the server
+    ignores."""
     first_errors: list[str] = dataclasses.field(default_factory=list)
     """Errors of the first failures."""
 
@@ -75,6 +76,11 @@ class Prepared(NamedTuple):
 
 
 ERRORS_SHOWN = 5
+
+SEEDS_IGNORED = (
+    "The server draws samples without their seeds, so that another server would draw others;"
+    " --enable-deterministic-inference makes it use them."
+)
 
 
 def benchmark_files(benchmark: Benchmark, item_set: ItemSet, cache: Path) -> list[BenchmarkFile]:
@@ -217,7 +223,7 @@ async def _session(
     for benchmark_id in config.benchmark_ids:
         benchmark = read_benchmark(benchmark_id, config.protocol)
         prepared = await asyncio.to_thread(prepare, benchmark, config, target, report.run_id)
-        report.departures += _departures(prepared)
+        report.departures += _departures(prepared, servers)
         await _write_plan(recorder, prepared, config, target, report.run_id)
         names = {one.request.request_id for one in prepared.planned}
         tally = progress.begin(benchmark_id, len(names), len(prepared.known))
@@ -255,9 +261,12 @@ def prefix_groups(planned: Iterable[Planned], known: set[str]) -> list[Group]:
     return list(groups.values())
 
 
-def _departures(prepared: Prepared) -> list[str]:
-    found = dict.fromkeys(file.departure for file in prepared.files if file.departure)
-    return [f"{prepared.benchmark.benchmark_id}: {departure}" for departure in found]
+def _departures(prepared: Prepared, servers: list[Server]) -> list[str]:
+    benchmark = prepared.benchmark
+    found = list(dict.fromkeys(file.departure for file in prepared.files if file.departure))
+    if benchmark.decoding.temperature and not all(server.honours_seeds for server in servers):
+        found.append(SEEDS_IGNORED)
+    return [f"{benchmark.benchmark_id}: {departure}" for departure in found]
 
 
 async def _write_plan(

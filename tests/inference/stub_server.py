@@ -32,6 +32,7 @@ class Stub:
 
     model_path: str = MODEL
     delay_seconds: float = 0.0
+    honours_seeds: bool = False
     is_fast: bool = False
     """Do not look at the prompts: one answer for all."""
     answer_with: Callable[[dict[str, Any]], web.Response | None] | None = None
@@ -74,13 +75,23 @@ class Stub:
 
         async def server_info(_: web.Request) -> web.Response:
             return web.json_response(
-                {"max_req_input_len": 2042, "revision": "r1", "version": "0", "device": "cpu"}
+                {
+                    "max_req_input_len": 2042,
+                    "revision": "r1",
+                    "version": "0",
+                    "device": "cpu",
+                    "enable_deterministic_inference": self.honours_seeds,
+                }
             )
+
+        async def models(_: web.Request) -> web.Response:
+            return web.json_response({"data": [{"id": self.model_path, "max_model_len": 2048}]})
 
         application = web.Application(client_max_size=1 << 30)
         application.router.add_get("/health", health)
         application.router.add_get("/model_info", model_info)
         application.router.add_get("/server_info", server_info)
+        application.router.add_get("/v1/models", models)
 
         async def completions(request: web.Request) -> web.Response:
             # What lm-evaluation-harness asks; only timed, never looked into.

@@ -62,6 +62,17 @@ def test_a_run_ends_in_the_raw_store_and_status_tells(typed):
     assert line.split()[1:] == ["mmlu", "12", "12", "0", "12"]
 
 
+def test_a_run_says_that_its_samples_cannot_be_repeated(typed):
+    told = "departure: humaneval: The server draws samples without their seeds"
+    for honours_seeds in (False, True):
+        with stub_server(honours_seeds=honours_seeds) as stub:
+            run = typed(
+                "run", "--items", "demo", "--benchmarks", "humaneval", "--endpoint", stub.url
+            )
+        assert run.exit_code == 0, run.output
+        assert (told in run.output) is not honours_seeds
+
+
 def test_a_run_with_failures_says_so_and_exits_with_1(typed):
     def refuse(_):
         return web.Response(status=400, text="not today")
