@@ -6,10 +6,8 @@ import dataclasses
 import io
 import json
 import os
-import random
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import duckdb
@@ -24,7 +22,8 @@ from inference.serving import ServeConfig, serving
 from inference.sessions import RunConfig
 from inference.tokenizers import read_tokenizer
 from tests.dbt_project import REPOSITORY
-from tests.sglang.conftest import HERE, MODEL_ID
+from tests.sglang.kills import KilledRun, kill_client, kill_server, restartable
+from tests.sglang.servers import HERE, MODEL_ID
 from warehouse.loading import load
 
 EVALWH = str(Path(sys.executable).parent / "evalwh")
@@ -197,56 +196,15 @@ def test_a_server_of_ours_is_gone_when_we_are_done(serve_config: ServeConfig, tm
     assert "Uvicorn running" in config.log.read_text(errors="replace")
 
 
-def test_killing_the_real_server_loses_nothing(serve_config: ServeConfig, config, tmp_path):
-    """The server is killed with SIGKILL in the middle, and started again at the same address."""
-    environment = {
-        **os.environ,
-        "EVALWH_SHARDS": str(config.shards),
-        "EVALWH_GENERATIONS": str(config.store),
-    }
-    generator = random.Random(3)
-    fixed = dataclasses.replace(serve_config, port=free_port(), log=tmp_path / "server.log")
-    command = [
-        *(EVALWH, "run", "--model", MODEL_ID, "--items", "demo"),
-        *("--endpoint", f"http://127.0.0.1:{fixed.port}", "--patience", "240"),
-        *("--benchmarks", "hellaswag,mmlu,gsm8k,jemhopqa,openbookqa"),
-        *("--concurrency", "2", "--batch-size", "4", "--attempts", "9"),
-    ]
-    with serving(fixed) as _:
-        client = subprocess.Popen(command, cwd=REPOSITORY, env=environment)
-        time.sleep(generator.uniform(4, 8))
-        # Leaving the block kills the server while the client is in the middle of it.
-        kill_group(fixed)
-    with serving(fixed):
-        assert client.wait(300) == 0
-        again = subprocess.run(
-            command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True
-        )
-    assert ", 0 now, 0 failed" in again.stdout
-    assert rows(
-        config,
-        """
-        select count(*) = count(distinct request_id)
-            and count(*) = (select count(*) from raw.requests) from raw.answers""",
-    ) == [(True,)]
+def test_a_client_that_is_killed_loses_nothing(server, tmp_path):
+    assert kill_client(KilledRun(tmp_path, server), 4.0) > 0
 
 
-def kill_group(config: ServeConfig) -> None:
-    import psutil
-
-    for child in psutil.Process().children():
-        if str(config.port) in child.cmdline():
-            for process in [*child.children(recursive=True), child]:
-                process.kill()
-            child.wait(30)
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+def test_a_server_that_is_killed_loses_nothing(serve_config: ServeConfig, tmp_path):
+    config = dataclasses.replace(serve_config, log=tmp_path / "server.log")
+    with restartable(config) as (fixed, servers):
+        run = KilledRun(tmp_path, f"http://127.0.0.1:{fixed.port}")
+        assert kill_server(run, fixed, servers, 0.5) > 0
 
 
 def test_a_model_that_the_server_does_not_serve_is_refused(config):
