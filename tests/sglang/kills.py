@@ -1,6 +1,6 @@
 """Runs that are killed with SIGKILL at a random moment, client or server, and resumed.
 
-    python -m tests.sglang.kills --python PYTHON [--kills 25] [--seed 1]
+    python -m tests.sglang.kills --python PYTHON [--client-kills 25] [--server-kills 25]
 
 PYTHON is one that has sglang (`.venv-sglang/bin/python` after `make test-sglang`). Prints a line
 per run and ends with an error if one answer is lost or doubled.
@@ -140,7 +140,8 @@ def kill_server(run: KilledRun, config: ServeConfig, servers: ExitStack, seconds
 def kill_group(port: int) -> None:
     """Kill our own server at `port` with all its processes."""
     for child in psutil.Process().children():
-        if str(port) in child.cmdline():
+        # The client may have ended by itself.
+        if child.status() != psutil.STATUS_ZOMBIE and str(port) in child.cmdline():
             for process in [*child.children(recursive=True), child]:
                 process.kill()
             child.wait(30)
@@ -158,7 +159,8 @@ def restartable(config: ServeConfig) -> Iterator[tuple[ServeConfig, ExitStack]]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--python", required=True, help="a Python that has sglang")
-    parser.add_argument("--kills", type=int, default=25, help="of the client, and of the server")
+    parser.add_argument("--client-kills", type=int, default=25)
+    parser.add_argument("--server-kills", type=int, default=25)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     generator = random.Random(options.seed)
@@ -178,13 +180,13 @@ def main() -> None:
             KilledRun(folder / "whole", url).finish()
             whole = time.monotonic() - started
             print(f"a run that nobody kills takes {whole:.1f} s", flush=True)
-            for number in range(options.kills):
+            for number in range(options.client_kills):
                 seconds = generator.uniform(0, whole)
                 count = kill_client(KilledRun(folder / f"client{number}", url), seconds)
                 print(
                     f"client killed after {seconds:.1f} s: {count} answers, once each", flush=True
                 )
-            for number in range(options.kills):
+            for number in range(options.server_kills):
                 seconds = generator.uniform(0, whole / 2)
                 run = KilledRun(folder / f"server{number}", url)
                 count = kill_server(run, fixed, servers, seconds)
