@@ -1,4 +1,4 @@
-"""Commands: `evalwh fetch`, `plan`, `serve`, `run`, `load` and `status`.
+"""Commands: `evalwh fetch`, `plan`, `serve`, `run`, `load`, `measure` and `status`.
 
 They import what they use when they run, so that none waits for the libraries of another.
 """
@@ -305,6 +305,23 @@ def load(folder: Path | None, keep: bool, patience: float) -> None:
     click.echo(f"{report.row_count} rows of {report.shard_count} shards are in {store}")
     if report.damaged:
         raise click.ClickException("\n".join(report.damaged))
+
+
+@click.command()
+def measure() -> None:
+    """Count what SQL cannot say of completions (BLEU's n-grams), once for each of them."""
+    from inference.measuring import Measure
+    from inference.measuring import measure as measure_completions
+    from warehouse.raw_store import raw_store_path
+    from warehouse.shard_files import shards_path
+
+    def say(one: Measure, done: int, total: int) -> None:
+        click.echo(f"{one.table}: {done} of {total} completions")
+
+    with errors_as_messages():
+        done = measure_completions(shards_path(), raw_store_path(), say)
+    if not any(done.values()):
+        click.echo("Every completion that needs measuring has been measured.")
 
 
 @click.command()

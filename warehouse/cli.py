@@ -40,6 +40,7 @@ for command in (
     commands.serve,
     commands.run,
     commands.load,
+    commands.measure,
     commands.status,
 ):
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""SQL functions: what dbt models need of statistics that DuckDB's SQL does not offer."""
+"""SQL functions: what dbt models need that DuckDB's SQL does not offer."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb.func import FunctionNullHandling, PythonUDFType
-from duckdb.sqltypes import DOUBLE
+from duckdb.sqltypes import DOUBLE, INTEGER, VARCHAR
 from scipy.stats import t as student_t
 
 from warehouse.raw_store import open_raw_store
+from warehouse.text_functions import full_lower, nfkc, squad_form, token_sort_ratio
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dbt.adapters.duckdb.credentials import DuckDBCredentials
     from duckdb import DuckDBPyConnection
+    from duckdb.sqltypes import DuckDBPyType
 
 
 def student_t_two_sided_p(
@@ -44,6 +48,17 @@ def student_t_quantile(
     return pa.array(student_t.ppf(probabilities, degrees), type=pa.float64())
 
 
+FUNCTIONS: tuple[tuple[Callable[..., Any], list[DuckDBPyType], DuckDBPyType], ...] = (
+    (student_t_two_sided_p, [DOUBLE, DOUBLE], DOUBLE),
+    (student_t_quantile, [DOUBLE, DOUBLE], DOUBLE),
+    (nfkc, [VARCHAR], VARCHAR),
+    (full_lower, [VARCHAR], VARCHAR),
+    (squad_form, [VARCHAR], VARCHAR),
+    (token_sort_ratio, [VARCHAR, VARCHAR], INTEGER),
+)
+"""Every function with the types of its arguments and of its result."""
+
+
 class Plugin(BasePlugin):
     """The dbt-duckdb plugin that registers the functions of this module for `dbt build`.
 
@@ -63,12 +78,12 @@ class Plugin(BasePlugin):
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Register each function on dbt's connection."""
-        for function in (student_t_two_sided_p, student_t_quantile):
+        for function, argument_types, result_type in FUNCTIONS:
             conn.create_function(
                 function.__name__,
                 function,
-                [DOUBLE, DOUBLE],
-                DOUBLE,
+                list(argument_types),
+                result_type,
                 type=PythonUDFType.ARROW,
                 null_handling=FunctionNullHandling.DEFAULT,
             )

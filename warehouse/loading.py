@@ -89,6 +89,20 @@ STATEMENTS: dict[ShardKind, tuple[str, ...]] = {
         from fresh""",
     ),
     "failures": ("insert into raw.failures by name select * from shard",),
+    "translations": (
+        """
+        insert into raw.translation_statistics by name
+        select distinct on (request_id, item_hash, measure_id, measure_version) * from shard
+        anti join raw.translation_statistics
+            using (request_id, item_hash, measure_id, measure_version)""",
+    ),
+    "programs": (
+        """
+        insert into raw.program_outcomes by name
+        select distinct on (request_id, item_hash, measure_id, measure_version) * from shard
+        anti join raw.program_outcomes
+            using (request_id, item_hash, measure_id, measure_version)""",
+    ),
 }
 """What a shard adds to the raw store, by its kind; `shard` is its table."""
 

@@ -21,7 +21,17 @@ from warehouse.errors import ShardDamagedError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ShardKind = Literal["session", "session_end", "files", "items", "requests", "answers", "failures"]
+ShardKind = Literal[
+    "session",
+    "session_end",
+    "files",
+    "items",
+    "requests",
+    "answers",
+    "failures",
+    "translations",
+    "programs",
+]
 
 _TEXTS = pa.list_(pa.string())
 _TIME = pa.timestamp("us", tz="UTC")
@@ -139,6 +149,33 @@ SCHEMAS: dict[ShardKind, pa.Schema] = {
             "error": pa.string(),
             "attempt_count": pa.int32(),
             "failed_at": _TIME,
+        }
+    ),
+    "translations": pa.schema(
+        {
+            "request_id": pa.string(),
+            "item_hash": pa.string(),
+            "measure_id": pa.string(),
+            "measure_version": pa.int32(),
+            # By length of the n-gram, 1 to 4.
+            "match_counts": pa.list_(pa.int32()),
+            "ngram_counts": pa.list_(pa.int32()),
+            "candidate_length": pa.int32(),
+            "reference_length": pa.int32(),
+            "sentence_bleu": pa.float64(),
+            "measured_at": _TIME,
+        }
+    ),
+    "programs": pa.schema(
+        {
+            "request_id": pa.string(),
+            "item_hash": pa.string(),
+            "measure_id": pa.string(),
+            "measure_version": pa.int32(),
+            "outcome": pa.string(),
+            "error_head": pa.string(),
+            "wall_seconds": pa.float64(),
+            "measured_at": _TIME,
         }
     ),
 }

@@ -16,6 +16,10 @@ models as (
     select * from {{ ref('stg_models') }}
 ),
 
+run_scores as (
+    select * from {{ ref('fct_run_scores') }}
+),
+
 -- The inner join leaves out `math`, which was published beside the study's benchmarks.
 scores as (
     select
@@ -69,16 +73,52 @@ with_uncertainty as (
     from scores
 ),
 
+-- Demonstration items, unfinished runs and other protocols than the reference stay outside.
+measured as (
+    select
+        run_scores.model_id,
+        run_scores.benchmark_id,
+        'measured' as score_source,
+        run_scores.run_id as source_ref,
+        benchmarks.metric,
+        run_scores.score,
+        run_scores.item_count,
+        true as is_comparable,
+        false as is_study_score,
+        run_scores.standard_error_method,
+        run_scores.standard_error,
+        run_scores.ci_low,
+        run_scores.ci_high,
+        run_scores.unscored_count,
+        run_scores.answered_on as source_date,
+        'scorer ' || run_scores.scorer_id || ', version ' || run_scores.scorer_version as note
+    from run_scores
+    inner join benchmarks on run_scores.benchmark_id = benchmarks.benchmark_id
+    where run_scores.is_complete and run_scores.protocol = 'reference'
+),
+
+all_scores as (
+    select * from with_uncertainty
+    union all by name
+    select * from measured
+),
+
 -- The rule of preference, in this order: a score on the protocol's own metric before any other;
--- for the study's models the study's source; the newest publication; the key, so that it is total.
+-- for the study's models the study's source; a score measured here, which can be looked into; the
+-- newest publication; the key, so that it is total.
 ranked as (
     select
         *,
         row_number() over (
             partition by model_id, benchmark_id
-            order by is_comparable desc, is_study_score desc, source_date desc, source_ref asc
+            order by
+                is_comparable desc,
+                is_study_score desc,
+                score_source = 'measured' desc,
+                source_date desc,
+                source_ref asc
         ) as preference_rank
-    from with_uncertainty
+    from all_scores
 ),
 
 final as (
@@ -95,7 +135,7 @@ final as (
         ci_high,
         item_count,
         -- A publication does not say how many items it could not score.
-        null::integer as unscored_count,
+        unscored_count,
         is_comparable,
         preference_rank = 1 as is_preferred,
         is_study_score,

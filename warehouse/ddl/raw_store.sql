@@ -145,3 +145,29 @@ create table if not exists raw.loaded_shards (
     row_count bigint not null,
     loaded_at timestamptz not null
 );
+
+-- One row per completion, item, measure and its version: what BLEU is computed from.
+create table if not exists raw.translation_statistics (
+    request_id varchar not null,
+    item_hash varchar not null,
+    measure_id varchar not null,
+    measure_version integer not null,
+    match_counts integer[] not null,
+    ngram_counts integer[] not null,
+    candidate_length integer not null,
+    reference_length integer not null,
+    sentence_bleu double not null,
+    measured_at timestamptz not null
+);
+
+-- One row per completion, item and version of the runner: what became of the generated program.
+create table if not exists raw.program_outcomes (
+    request_id varchar not null,
+    item_hash varchar not null,
+    measure_id varchar not null,
+    measure_version integer not null,
+    outcome varchar not null,
+    error_head varchar not null,
+    wall_seconds double not null,
+    measured_at timestamptz not null
+);

@@ -1,0 +1,72 @@
+"""Scores of runs on benchmarks whose metric is no mean over items."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from models.estimation.corpus import corpus_bleu, median_of_resampled_means
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from models.estimation.corpus import CorpusScore
+
+COLUMNS = {
+    "run_id": "string",
+    "benchmark_id": "string",
+    "score": "float64",
+    "standard_error": "float64",
+    "ci_low": "float64",
+    "ci_high": "float64",
+}
+
+
+def scores_of(samples: pd.DataFrame, aggregation: str) -> pd.DataFrame:
+    """Score of each run and benchmark in `samples`, whose unscored samples are left out.
+
+    `samples` has run_id, benchmark_id, score; for corpus_bleu also match_counts, ngram_counts,
+    candidate_length and reference_length.
+    """
+    rows = [
+        {"run_id": run_id, "benchmark_id": benchmark_id, **_score(group, aggregation)._asdict()}
+        for (run_id, benchmark_id), group in samples.dropna(subset=["score"]).groupby(
+            ["run_id", "benchmark_id"]
+        )
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def _score(samples: pd.DataFrame, aggregation: str) -> CorpusScore:
+    if aggregation == "median_of_resampled_means":
+        return median_of_resampled_means(samples["score"].to_numpy(np.float64))
+    counts = np.column_stack(
+        [
+            np.vstack(samples["match_counts"].to_list()),
+            np.vstack(samples["ngram_counts"].to_list()),
+            samples["candidate_length"],
+            samples["reference_length"],
+        ]
+    ).astype(np.int64)
+    return corpus_bleu(counts)
+
+
+def model(dbt: Any, session: DuckDBPyConnection) -> pd.DataFrame:
+    """Scores of every run with a corpus metric, under the scorers' present versions."""
+    dbt.config(materialized="table")
+    # Items in a fixed order: a resampling with a seed is of rows by their place.
+    order = "run_id, benchmark_id, item_hash, sample_index"
+    held = "piece_id in (select piece_id from pieces)"
+    pieces = dbt.ref("int_run_pieces").project("piece_id")
+    session.register("pieces", pieces.to_arrow_table())
+    translations: pd.DataFrame = dbt.ref("int_translation_scores").filter(held).order(order).df()
+    summaries: pd.DataFrame = dbt.ref("int_summary_scores").filter(held).order(order).df()
+    session.unregister("pieces")
+    return pd.concat(
+        [
+            scores_of(translations, "corpus_bleu"),
+            scores_of(summaries, "median_of_resampled_means"),
+        ]
+    )

@@ -1,0 +1,88 @@
+with
+
+run_pieces as (
+    select * from {{ ref('int_run_pieces') }}
+),
+
+scored_samples as (
+    select * from {{ ref('int_scored_samples') }}
+),
+
+item_scores as (
+    select * from {{ ref('fct_item_scores') }}
+),
+
+-- Against the last version before the present one, where it scored the same completions.
+previous_versions as (
+    select
+        run_pieces.run_benchmark_id,
+        run_pieces.run_id,
+        run_pieces.benchmark_id,
+        run_pieces.scorer_id,
+        max(scored_samples.scorer_version) as previous_version
+    from run_pieces
+    inner join scored_samples
+        on
+            run_pieces.run_id = scored_samples.run_id
+            and run_pieces.benchmark_id = scored_samples.benchmark_id
+            and run_pieces.scorer_id = scored_samples.scorer_id
+            and run_pieces.scorer_version > scored_samples.scorer_version
+    group by
+        run_pieces.run_benchmark_id,
+        run_pieces.run_id,
+        run_pieces.benchmark_id,
+        run_pieces.scorer_id
+),
+
+compared as (
+    select
+        item_scores.*,
+        previous_versions.previous_version,
+        scored_samples.answer_text as previous_answer_text,
+        scored_samples.score as previous_score
+    from previous_versions
+    inner join scored_samples
+        on
+            previous_versions.run_id = scored_samples.run_id
+            and previous_versions.benchmark_id = scored_samples.benchmark_id
+            and previous_versions.scorer_id = scored_samples.scorer_id
+            and previous_versions.previous_version = scored_samples.scorer_version
+    inner join item_scores
+        on
+            previous_versions.run_benchmark_id = item_scores.run_benchmark_id
+            and scored_samples.item_hash = item_scores.item_hash
+            and scored_samples.sample_index = item_scores.sample_index
+),
+
+with_effect as (
+    select
+        *,
+        -- Over all samples of the run that have both scores, changed or not.
+        avg(score - previous_score) over (partition by run_id, benchmark_id) as run_score_change
+    from compared
+),
+
+final as (
+    select
+        run_id,
+        model_id,
+        benchmark_id,
+        item_id,
+        item_hash,
+        sample_index,
+        scorer_id,
+        previous_version::integer as previous_version,
+        scorer_version,
+        previous_answer_text,
+        answer_text,
+        previous_score,
+        score,
+        run_score_change,
+        request_id
+    from with_effect
+    where
+        score is distinct from previous_score
+        or answer_text is distinct from previous_answer_text
+)
+
+select * from final
