@@ -31,9 +31,10 @@ run: build ## Install, build the warehouse and print the report
 	@$(BIN)/evalwh report
 
 # What passed or took no work is left out of the list. A pipe hides dbt's exit code: hence the file.
-build: $(CORE) ## Install, load the demonstration answers and run `dbt build` with all its tests
+build: $(CORE) ## Install, load and measure the demonstration answers, and run `dbt build`
 	@rm -f $(FAILED)
 	@$(BIN)/evalwh load --keep warehouse/demo
+	@$(BIN)/evalwh measure
 	@echo "Building $(WAREHOUSE) ..."
 	@{ $(BIN)/dbt --no-use-colors build || touch $(FAILED); } \
 		| grep --line-buffered -v -E ' (START|PASS|NO-OP|SKIP test) |:[0-9]+  $$'

@@ -77,6 +77,7 @@ def measure(
     Raises:
         RawStoreBusyError: the raw store is in use for too long.
     """
+    shards.mkdir(parents=True, exist_ok=True)
     load(shards, store)
     done: dict[str, int] = {}
     session = new_session_id()

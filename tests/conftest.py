@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inference.measuring import measure
 from tests.dbt_project import REPOSITORY, dbt_environment, run_dbt
 from warehouse.loading import load
 
@@ -18,7 +19,9 @@ def built_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Path of a complete build of this checkout; raw store and dbt's target are beside it."""
     directory = tmp_path_factory.mktemp("built_warehouse")
     environment = dbt_environment(directory)
-    load(REPOSITORY / "warehouse" / "demo", directory / "generations.duckdb", keep_files=True)
+    store = directory / "generations.duckdb"
+    load(REPOSITORY / "warehouse" / "demo", store, keep_files=True)
+    measure(directory / "shards", store, lambda *_: None)
     build = run_dbt("build", env=environment)
     assert build.returncode == 0, build.stdout[-8_000:]
     return directory / "warehouse.duckdb"

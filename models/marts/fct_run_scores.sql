@@ -142,19 +142,17 @@ final as (
         if(run_pieces.aggregation = 'mean', 'clustered', 'bootstrap') as standard_error_method,
         case
             when run_pieces.aggregation != 'mean' then corpus_scores.ci_low
-            when with_effective_count.effective_item_count > 0
-                then
-                    {{ wilson_bound(
-                        'with_effective_count.score', 'with_effective_count.effective_item_count', '-'
-                    ) }}
+            else
+                {{ wilson_bound(
+                    'with_effective_count.score', 'with_effective_count.effective_item_count', '-'
+                ) }}
         end as ci_low,
         case
             when run_pieces.aggregation != 'mean' then corpus_scores.ci_high
-            when with_effective_count.effective_item_count > 0
-                then
-                    {{ wilson_bound(
-                        'with_effective_count.score', 'with_effective_count.effective_item_count', '+'
-                    ) }}
+            else
+                {{ wilson_bound(
+                    'with_effective_count.score', 'with_effective_count.effective_item_count', '+'
+                ) }}
         end as ci_high,
         with_effective_count.per_character_score,
         with_effective_count.item_count::integer as item_count,

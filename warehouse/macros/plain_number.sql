@@ -5,7 +5,8 @@
         regexp_replace(
             replace(replace({{ text }}, ',', ''), '$', ''), '(?s).*#### ', '', 'g'
         ),
-        '\.$',
-        ''
+        -- An end before a line break is an end, too, as in Python.
+        '\.(\n?)$',
+        '\1'
     ))
 {%- endmacro %}
