@@ -34,7 +34,7 @@ run: build ## Install, build the warehouse and print the report
 build: $(CORE) ## Install, load and measure the demonstration answers, and run `dbt build`
 	@rm -f $(FAILED)
 	@$(BIN)/evalwh load --keep warehouse/demo
-	@$(BIN)/evalwh measure
+	@$(BIN)/evalwh measure || echo "Going on without: generated programs will have no score."
 	@echo "Building $(WAREHOUSE) ..."
 	@{ $(BIN)/dbt --no-use-colors build || touch $(FAILED); } \
 		| grep --line-buffered -v -E ' (START|PASS|NO-OP|SKIP test) |:[0-9]+  $$'

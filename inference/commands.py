@@ -309,7 +309,10 @@ def load(folder: Path | None, keep: bool, patience: float) -> None:
 
 @click.command()
 def measure() -> None:
-    """Count what SQL cannot say of completions (BLEU's n-grams), once for each of them."""
+    """Find out what SQL cannot say of completions, once for each of them.
+
+    Counts BLEU's n-grams, and runs generated programs in a sandbox (which takes bubblewrap).
+    """
     from inference.measuring import Measure
     from inference.measuring import measure as measure_completions
     from warehouse.raw_store import raw_store_path

@@ -9,6 +9,7 @@ InferenceError
   RequestError         one request was refused or answered with nonsense
   RunError             a run cannot start: its configuration, or another run of the same model
   ServeError           the SGLang server did not start
+  SandboxError         generated programs cannot be run safely on this machine
 """
 
 from __future__ import annotations
@@ -48,3 +49,7 @@ class RunError(InferenceError):
 
 class ServeError(InferenceError):
     """The SGLang server did not start."""
+
+
+class SandboxError(InferenceError):
+    """Generated programs cannot be run safely on this machine."""

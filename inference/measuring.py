@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from inference import translations
+from inference import programs, translations
 from inference.sessions import new_session_id
 from warehouse.loading import load
 from warehouse.raw_store import open_raw_store
@@ -48,6 +48,8 @@ class Measure:
     """Completions that are measured before their results are written."""
     results: Callable[[list[Work]], Iterator[Any]]
     """A dataclass for each; its fields are columns of the table."""
+    is_held: str = "true"
+    """SQL over `measured`, a row of the table: whether it need not be measured again."""
 
 
 MEASURES = (
@@ -62,6 +64,15 @@ MEASURES = (
             os.cpu_count() or 1,
         ),
     ),
+    Measure(
+        "programs",
+        "program_outcomes",
+        ("program_passes",),
+        programs.MEASURE_VERSION,
+        512,
+        lambda work: programs.outcomes((one.fields, one.completion) for one in work),
+        is_held="measured.outcome != 'sandbox_error'",
+    ),
 )
 
 
@@ -75,6 +86,7 @@ def measure(
     Returns the number of completions measured, by table.
 
     Raises:
+        SandboxError: programs cannot be run safely on this machine; all else has been measured.
         RawStoreBusyError: the raw store is in use for too long.
     """
     shards.mkdir(parents=True, exist_ok=True)
@@ -118,6 +130,7 @@ def missing(store: Path, one: Measure) -> list[Work]:
                         and measured.item_hash = run_requests.item_hash
                         and measured.measure_id = run_requests.scorer
                         and measured.measure_version = ?
+                        and {one.is_held}
                 )
             order by run_requests.request_id, run_requests.item_hash""",
             [list(one.scorers), one.version],

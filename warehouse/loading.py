@@ -96,7 +96,16 @@ STATEMENTS: dict[ShardKind, tuple[str, ...]] = {
         anti join raw.translation_statistics
             using (request_id, item_hash, measure_id, measure_version)""",
     ),
+    # An outcome that says nothing of the program gives way to one that does.
     "programs": (
+        """
+        delete from raw.program_outcomes
+        using shard
+        where program_outcomes.outcome = 'sandbox_error'
+            and program_outcomes.request_id = shard.request_id
+            and program_outcomes.item_hash = shard.item_hash
+            and program_outcomes.measure_id = shard.measure_id
+            and program_outcomes.measure_version = shard.measure_version""",
         """
         insert into raw.program_outcomes by name
         select distinct on (request_id, item_hash, measure_id, measure_version) * from shard

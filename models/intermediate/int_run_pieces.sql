@@ -46,6 +46,7 @@ measurements as (
         select request_id from translation_statistics
         union all
         select request_id from program_outcomes
+        where outcome != 'sandbox_error'
     ) as measured
     group by request_id
 ),
