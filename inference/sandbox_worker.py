@@ -169,8 +169,9 @@ def _become_user(limits: dict[str, Any]) -> None:
 def _become(program: str, limits: dict[str, Any], token: str, writing: int) -> None:
     """Run `program` in this process, say how it ended, and end."""
     # References from before the program, which may put others in their places.
-    write, leave = os.write, os._exit
-    describe, memory_error = traceback.format_exception_only, MemoryError
+    write, leave, is_instance, memory_error = os.write, os._exit, isinstance, MemoryError
+    exception_of_now, describe = sys.exc_info, traceback.format_exception_only
+    is_over = False
     try:
         os.dup2(writing, RESULT_DESCRIPTOR)
         os.closerange(RESULT_DESCRIPTOR + 1, 4096)
@@ -181,18 +182,23 @@ def _become(program: str, limits: dict[str, Any], token: str, writing: int) -> N
         sys.argv = [""]
         namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
         exec(compile(program, "<program>", "exec"), namespace)
-    except memory_error:
-        write(RESULT_DESCRIPTOR, f"{token}memory\nMemoryError".encode())
-        leave(1)
-    except BaseException as error:
-        text = "an exception that cannot be shown"
+        is_over = True
+    finally:
+        # Not `except`, whose names of exceptions a program may have changed; whatever is raised,
+        # this process ends here.
         try:
-            text = "".join(describe(error)).strip()[-500:]
+            if is_over:
+                write(RESULT_DESCRIPTOR, f"{token}passed\n".encode())
+                leave(0)
+            error = exception_of_now()[1]
+            kind = "memory" if is_instance(error, memory_error) else "failed"
+            text = "an exception that cannot be shown"
+            try:
+                text = "".join(describe(error)).strip()[-500:]
+            finally:
+                write(RESULT_DESCRIPTOR, f"{token}{kind}\n{text}".encode("utf-8", "replace"))
         finally:
-            write(RESULT_DESCRIPTOR, f"{token}failed\n{text}".encode("utf-8", "replace"))
             leave(1)
-    write(RESULT_DESCRIPTOR, f"{token}passed\n".encode())
-    leave(0)
 
 
 if __name__ == "__main__":

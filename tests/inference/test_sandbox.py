@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from inference.declarations import read_benchmark
 from inference.errors import SandboxError
+from inference.files import cached_files, demo_files
+from inference.items import read_items
 from inference.programs import program_of
 from inference.sandbox import WORKER, Limits, Sandbox, check_sandbox
 from tests.inference.hostile_programs import HOSTILE, WRONG
@@ -195,3 +198,32 @@ def test_a_completion_is_cut_where_the_reference_cuts_it():
     with Sandbox(SHORT, worker_count=1) as sandbox:
         right, wrong = sandbox.run_all([program, program_of(fields, "    return x")])
     assert (right.outcome, wrong.outcome) == ("passed", "failed")
+
+
+@pytest.mark.parametrize("benchmark_id", ["humaneval", "jhumaneval"])
+def test_every_solution_of_the_benchmark_itself_passes(benchmark_id, cache):
+    """And none of their prompts does with an empty body."""
+    benchmark = read_benchmark(benchmark_id)
+    items = read_items(benchmark, cached_files(benchmark, cache)).test
+    assert len(items) == 164
+    with Sandbox() as sandbox:
+        right = list(sandbox.run_all(program_of(item.fields, item.target) for item in items))
+        wrong = list(sandbox.run_all(program_of(item.fields, "    pass") for item in items))
+    failing = [
+        item.item_id
+        for item, result in zip(items, right, strict=True)
+        if result.outcome != "passed"
+    ]
+    # Its prompt lacks a line break, upstream.
+    assert failing == (["JHumanEval/64"] if benchmark_id == "jhumaneval" else [])
+    assert {result.outcome for result in wrong} == {"failed"}
+
+
+@pytest.mark.parametrize("benchmark_id", ["humaneval", "jhumaneval"])
+def test_every_solution_of_the_demonstration_passes(benchmark_id):
+    benchmark = read_benchmark(benchmark_id)
+    items = read_items(benchmark, demo_files(benchmark)).test
+    assert len(items) >= 8
+    with Sandbox() as sandbox:
+        results = list(sandbox.run_all(program_of(item.fields, item.target) for item in items))
+    assert {result.outcome for result in results} == {"passed"}
