@@ -26,6 +26,10 @@ PAIR_COUNT = 5
 COMPONENT_COUNT = 3
 TOP_BENCHMARK_COUNT = 4
 
+DEMO_BENCHMARKS = ("hellaswag", "jcommonsenseqa", "jemhopqa", "wmt20_en_ja", "xlsum_ja")
+"""Demonstration scores that are shown; there are more in fct_run_scores."""
+RUN_COUNT = 2
+
 QUESTIONS = (("ja", "component_2"), ("en", "component_1"), ("total", "component_1"))
 """Kinds of compute and what the study says they buy."""
 
@@ -48,6 +52,7 @@ def main() -> None:
     console.print(_pairs(snapshot))
     console.print(_components(snapshot))
     console.print(_slopes(snapshot))
+    _print_demonstration(console, snapshot)
     _print_next_steps(console)
 
 
@@ -158,6 +163,36 @@ def _slopes(snapshot: Snapshot) -> Table:
                 f"{fit['lineage_count']:.0f}",
             )
     return table
+
+
+def _print_demonstration(console: Console, snapshot: Snapshot) -> None:
+    """Scores measured here of the demonstration items, beside published ones of the whole sets."""
+    scores = warehouse.run_scores(snapshot, PANEL)
+    scores = scores[scores["item_set"] == "demo"]
+    runs = list(dict.fromkeys(scores["run_id"]))[:RUN_COUNT]
+    if not runs:
+        return
+    models = scores.drop_duplicates("run_id").set_index("run_id")["model_id"]
+    table = _table(
+        "\nWhat do scores measured here look like? Demonstration items, no score of any benchmark",
+        "",
+        "items",
+        *(models[run].rpartition("/")[2] for run in runs),
+        "published, real items, median",
+    )
+    by_run = scores.set_index(["benchmark_id", "run_id"])
+    for benchmark_id in DEMO_BENCHMARKS:
+        rows = [
+            by_run.loc[(benchmark_id, run)] for run in runs if (benchmark_id, run) in by_run.index
+        ]
+        if rows:
+            table.add_row(
+                rows[0]["benchmark_name"],
+                str(rows[0]["item_count"]),
+                *(with_interval(row["score"], row["ci_low"], row["ci_high"]) for row in rows),
+                number(rows[0]["panel_median"]),
+            )
+    console.print(table)
 
 
 def _print_next_steps(console: Console) -> None:

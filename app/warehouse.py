@@ -50,6 +50,7 @@ READ_MARTS = (
     "fct_component_variances",
     "fct_model_abilities",
     "fct_panel_scores",
+    "fct_run_scores",
     "fct_scaling_curves",
     "fct_scaling_fits",
     "fct_scaling_points",
@@ -319,6 +320,33 @@ def counts(snapshot: Snapshot) -> pd.DataFrame:
         from marts.fct_benchmark_scores as scores
         inner join marts.dim_models as models on scores.model_id = models.model_id
         """,
+    )
+
+
+def run_scores(snapshot: Snapshot, panel_id: str) -> pd.DataFrame:
+    """Scores of every run, beside the median of the panel's published ones.
+
+    One row per run and benchmark of the study; the median is null where the panel has none.
+    """
+    return _select(
+        snapshot,
+        """
+        with panel as (
+            select benchmark_id, median(score) as panel_median
+            from marts.fct_panel_scores
+            where panel_id = ?
+            group by benchmark_id
+        )
+        select runs.run_id, runs.model_id, runs.item_set, runs.is_complete, runs.benchmark_id,
+            benchmarks.benchmark_name, runs.score, runs.ci_low, runs.ci_high, runs.item_count,
+            runs.unscored_count, panel.panel_median
+        from marts.fct_run_scores as runs
+        inner join marts.dim_benchmarks as benchmarks
+            on runs.benchmark_id = benchmarks.benchmark_id
+        left join panel on runs.benchmark_id = panel.benchmark_id
+        order by runs.item_set, runs.run_id, benchmarks.benchmark_name
+        """,
+        panel_id,
     )
 
 

@@ -47,8 +47,7 @@ def corpus_bleu(counts: NDArray[np.int64]) -> CorpusScore:
     weights = generator.multinomial(
         item_count, np.full(item_count, 1 / item_count), size=RESAMPLE_COUNT
     )
-    resampled = np.array([_bleu(sums) for sums in weights @ counts])
-    return _with_interval(score, resampled)
+    return _with_interval(score, bleu_of_sums(weights @ counts))
 
 
 def _bleu(sums: NDArray[np.int64]) -> float:
@@ -60,6 +59,26 @@ def _bleu(sums: NDArray[np.int64]) -> float:
         smooth_method="exp",
     )
     return float(bleu.score) / 100
+
+
+def bleu_of_sums(sums: NDArray[np.int64]) -> NDArray[np.float64]:
+    """BLEU of many sets of items at once, a row of summed counts each.
+
+    The formula of sacreBLEU's compute_bleu with exponential smoothing (Papineni et al. 2002, ACL;
+    Chen and Cherry 2014, WMT, method 3), which takes one set at a time and would be called a
+    thousand times for every run.
+    """
+    matches, ngrams = sums[:, 0:4].astype(np.float64), sums[:, 4:8].astype(np.float64)
+    length, reference_length = sums[:, 8].astype(np.float64), sums[:, 9].astype(np.float64)
+    # The first length without a match counts as half a match, the next as a quarter, and so on.
+    halvings = np.cumsum(matches == 0, axis=1)
+    matches = np.where(matches == 0, 0.5**halvings, matches)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_precision = np.log(matches / ngrams).mean(axis=1)
+        log_brevity = np.minimum(0, 1 - reference_length / length)
+        bleu = np.exp(log_precision + log_brevity)
+    is_defined = (sums[:, 4:8] > 0).all(axis=1) & (sums[:, 0:4] > 0).any(axis=1)
+    return np.where(is_defined, bleu, 0.0)
 
 
 def median_of_resampled_means(scores: NDArray[np.float64]) -> CorpusScore:

@@ -62,6 +62,27 @@ def test_the_report_has_the_numbers_of_the_warehouse(report, built_warehouse):
         assert re.search(rf" {number} .* {model_count} +{lineage_count}\s*$", report, re.MULTILINE)
 
 
+def test_the_report_shows_measured_scores_beside_published_ones(report, built_warehouse):
+    with duckdb.connect(built_warehouse, read_only=True) as connection:
+        rows = connection.execute(
+            """
+            select benchmark_name, score, ci_low, ci_high
+            from marts.fct_run_scores
+            inner join marts.dim_benchmarks using (benchmark_id)
+            where benchmark_id in ('hellaswag', 'xlsum_ja') and item_set = 'demo'"""
+        ).fetchall()
+        (measured_count,) = connection.execute(
+            "select count(*) from marts.fct_benchmark_scores where score_source = 'measured'"
+        ).fetchone()
+    assert len(rows) == 4
+    for name, score, low, high in rows:
+        (line,) = (line for line in report.splitlines() if line.startswith(f"{name} "))
+        assert f"{score:.2f} [{low:.2f}, {high:.2f}]" in line
+    # They are shown, and counted nowhere.
+    assert measured_count == 0
+    assert "0 measured here" in report
+
+
 def test_the_report_names_the_file_and_what_to_type_next(report, built_warehouse):
     assert str(built_warehouse) in report
     assert f"dbt show -s {ANALYSIS}" in report

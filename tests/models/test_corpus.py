@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from rouge_score import scoring
 from sacrebleu import corpus_bleu as reference_bleu
+from sacrebleu.metrics.bleu import BLEU
 
 from inference.translations import translation_statistics
-from models.estimation.corpus import corpus_bleu, median_of_resampled_means
+from models.estimation.corpus import bleu_of_sums, corpus_bleu, median_of_resampled_means
 from models.intermediate.int_corpus_scores import scores_of
 
 WORDS = ["the", "cat", "sat", "on", "mat", "dog", "ran", "far", "away", "home", ".", ","]
@@ -42,6 +43,24 @@ def test_bleu_of_summed_counts_is_the_references(count):
     found = corpus_bleu(counts_of(completions, references))
     assert found.score == pytest.approx(expected, abs=1e-12)
     assert (found.standard_error is None) == (count < 2)
+
+
+def test_bleu_of_many_sets_is_the_librarys_of_each():
+    generator = np.random.default_rng(2)
+    ngrams = np.sort(generator.integers(0, 30, size=(5000, 4)), axis=1)[:, ::-1]
+    matches = (ngrams * generator.random((5000, 4)) ** 2).astype(np.int64)
+    # A completion has as many single tokens as tokens.
+    lengths = np.column_stack([ngrams[:, 0], generator.integers(1, 40, size=5000)])
+    sums = np.column_stack([matches, ngrams, lengths])
+    expected = [
+        BLEU.compute_bleu(
+            row[0:4].tolist(), row[4:8].tolist(), int(row[8]), int(row[9]), smooth_method="exp"
+        ).score
+        / 100
+        for row in sums
+    ]
+    assert len({round(value, 6) for value in expected}) > 2000
+    np.testing.assert_allclose(bleu_of_sums(sums), expected, rtol=0, atol=1e-12)
 
 
 def test_bleu_of_real_completions_is_the_references(built_warehouse):
