@@ -43,11 +43,14 @@ def corpus_bleu(counts: NDArray[np.int64]) -> CorpusScore:
     if item_count < 2:
         return CorpusScore(score, None, None, None)
     generator = np.random.default_rng(SEED)
+    draws = generator.integers(0, item_count, size=(RESAMPLE_COUNT, item_count))
     # How often each item is drawn says as much as the order of the draws, and sums are one product.
-    weights = generator.multinomial(
-        item_count, np.full(item_count, 1 / item_count), size=RESAMPLE_COUNT
-    )
-    return _with_interval(score, bleu_of_sums(weights @ counts))
+    rows = np.arange(RESAMPLE_COUNT)[:, None] * item_count
+    weights = np.bincount((draws + rows).ravel(), minlength=RESAMPLE_COUNT * item_count)
+    weights = weights.reshape(RESAMPLE_COUNT, item_count)
+    # In floating point, which is exact up to 2 ** 53 and multiplies matrices many times faster.
+    sums = weights.astype(np.float64) @ counts.astype(np.float64)
+    return _with_interval(score, bleu_of_sums(sums))
 
 
 def _bleu(sums: NDArray[np.int64]) -> float:
@@ -61,15 +64,15 @@ def _bleu(sums: NDArray[np.int64]) -> float:
     return float(bleu.score) / 100
 
 
-def bleu_of_sums(sums: NDArray[np.int64]) -> NDArray[np.float64]:
+def bleu_of_sums(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     """BLEU of many sets of items at once, a row of summed counts each.
 
     The formula of sacreBLEU's compute_bleu with exponential smoothing (Papineni et al. 2002, ACL;
     Chen and Cherry 2014, WMT, method 3), which takes one set at a time and would be called a
     thousand times for every run.
     """
-    matches, ngrams = sums[:, 0:4].astype(np.float64), sums[:, 4:8].astype(np.float64)
-    length, reference_length = sums[:, 8].astype(np.float64), sums[:, 9].astype(np.float64)
+    matches, ngrams = sums[:, 0:4], sums[:, 4:8]
+    length, reference_length = sums[:, 8], sums[:, 9]
     # The first length without a match counts as half a match, the next as a quarter, and so on.
     halvings = np.cumsum(matches == 0, axis=1)
     matches = np.where(matches == 0, 0.5**halvings, matches)

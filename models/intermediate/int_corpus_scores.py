@@ -24,11 +24,20 @@ COLUMNS = {
 }
 
 
+COUNT_COLUMNS = {
+    **{f"match_{n}": f"match_counts[{n}]" for n in range(1, 5)},
+    **{f"ngram_{n}": f"ngram_counts[{n}]" for n in range(1, 5)},
+    "candidate_length": "candidate_length",
+    "reference_length": "reference_length",
+}
+"""Columns of counts, in the order of `corpus_bleu`, and the SQL that makes them: numbers come out
+of DuckDB at once, lists one by one."""
+
+
 def scores_of(samples: pd.DataFrame, aggregation: str) -> pd.DataFrame:
     """Score of each run and benchmark in `samples`, whose unscored samples are left out.
 
-    `samples` has run_id, benchmark_id, score; for corpus_bleu also match_counts, ngram_counts,
-    candidate_length and reference_length.
+    `samples` has run_id, benchmark_id, score; for corpus_bleu also COUNT_COLUMNS.
     """
     rows = [
         {"run_id": run_id, "benchmark_id": benchmark_id, **_score(group, aggregation)._asdict()}
@@ -42,14 +51,7 @@ def scores_of(samples: pd.DataFrame, aggregation: str) -> pd.DataFrame:
 def _score(samples: pd.DataFrame, aggregation: str) -> CorpusScore:
     if aggregation == "median_of_resampled_means":
         return median_of_resampled_means(samples["score"].to_numpy(np.float64))
-    counts = np.column_stack(
-        [
-            np.vstack(samples["match_counts"].to_list()),
-            np.vstack(samples["ngram_counts"].to_list()),
-            samples["candidate_length"],
-            samples["reference_length"],
-        ]
-    ).astype(np.int64)
+    counts = samples[list(COUNT_COLUMNS)].to_numpy(np.int64)
     return corpus_bleu(counts)
 
 
@@ -59,10 +61,14 @@ def model(dbt: Any, session: DuckDBPyConnection) -> pd.DataFrame:
     # Items in a fixed order: a resampling with a seed is of rows by their place.
     order = "run_id, benchmark_id, item_hash, sample_index"
     held = "piece_id in (select piece_id from pieces)"
+    keys = f"{order}, score"
+    counts = ", ".join(f"{sql} as {name}" for name, sql in COUNT_COLUMNS.items())
     pieces = dbt.ref("int_run_pieces").project("piece_id")
     session.register("pieces", pieces.to_arrow_table())
-    translations: pd.DataFrame = dbt.ref("int_translation_scores").filter(held).order(order).df()
-    summaries: pd.DataFrame = dbt.ref("int_summary_scores").filter(held).order(order).df()
+    translation_scores = dbt.ref("int_translation_scores").filter(held)
+    translations: pd.DataFrame = translation_scores.project(f"{keys}, {counts}").order(order).df()
+    summary_scores = dbt.ref("int_summary_scores").filter(held)
+    summaries: pd.DataFrame = summary_scores.project(keys).order(order).df()
     session.unregister("pieces")
     return pd.concat(
         [

@@ -60,7 +60,7 @@ def test_bleu_of_many_sets_is_the_librarys_of_each():
         for row in sums
     ]
     assert len({round(value, 6) for value in expected}) > 2000
-    np.testing.assert_allclose(bleu_of_sums(sums), expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(bleu_of_sums(sums.astype(np.float64)), expected, rtol=0, atol=1e-12)
 
 
 def test_bleu_of_real_completions_is_the_references(built_warehouse):
