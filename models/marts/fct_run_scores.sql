@@ -115,11 +115,14 @@ answered as (
 ),
 
 stand_ins as (
-    select distinct
+    select
         run_id,
-        benchmark_id
+        benchmark_id,
+        bool_or(role != 'pool') as has_items,
+        bool_or(role = 'pool') as has_shots
     from run_files
-    where role != 'pool' and departure != ''
+    where departure != ''
+    group by run_id, benchmark_id
 ),
 
 final as (
@@ -166,9 +169,11 @@ final as (
         with_effective_count.tie_count::integer as tie_count,
         answered.answered_on,
         benchmarks.item_count as expected_item_count,
+        coalesce(stand_ins.has_items, false) as has_stand_in_items,
+        coalesce(stand_ins.has_shots, false) as has_stand_in_shots,
         coalesce(
             run_pieces.item_set = 'real'
-            and stand_ins.run_id is null
+            and not coalesce(stand_ins.has_items, false)
             and with_effective_count.item_count + with_effective_count.unscored_count
             = benchmarks.item_count
             and with_effective_count.unscored_sample_count = 0,
