@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
+import re
 import shutil
 from typing import TYPE_CHECKING
 
 import duckdb
+import pyarrow as pa
 import pytest
 
-from tests.dbt_project import copy_project, dbt_environment, run_dbt
+from inference.declarations import benchmark_ids, protocols_of, read_benchmark
+from tests.dbt_project import REPOSITORY, copy_project, dbt_environment, run_dbt
+from tests.warehouse.rules import adversarial_texts, rendered
+from warehouse.functions import Plugin
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,3 +114,67 @@ def test_the_changes_are_listed_with_what_they_do(changed: Path, built_warehouse
 
 def test_nothing_changed_before(built_warehouse: Path):
     assert rows(built_warehouse, "from marts.fct_score_changes") == []
+
+
+RULES = {
+    "nfkc_exact_match": "{first_paragraph('text')}",
+    "character_f1": "token_sort_ratio({first_paragraph('text')}, 'the a 東京')",
+    "any_alias": "{alias_form('text')}",
+    "squad2_exact": "squad_form(text)",
+    "squad2_exact_with_unanswerable": "squad_form(text)",
+    "last_number": "{last_number('text')}",
+    "gsm8k_strict": "concat_ws(' ', {number_after_hashes('text')}, {plain_number('text')})",
+    "the_answer_is": "{after_the_answer_is('text')}",
+}
+"""What each scorer that looks at texts makes of one; calls of macros are in braces."""
+
+BEHAVIOUR = {
+    ("nfkc_exact_match", 1): "923543487b7628b5",
+    ("character_f1", 1): "32debb4c7635b41a",
+    ("any_alias", 1): "8f431a030ae12752",
+    ("squad2_exact", 1): "907a1e90add9f5d9",
+    ("squad2_exact_with_unanswerable", 1): "907a1e90add9f5d9",
+    ("last_number", 1): "2f954e37a6c55a46",
+    ("gsm8k_strict", 1): "a34021d2051daa3d",
+    ("the_answer_is", 1): "82e820d1a7af551d",
+}
+"""What the rules make of two thousand texts, by scorer and version."""
+
+
+def behaviour(scorer_id: str) -> str:
+    sql = re.sub(r"\{(.*?)\}", lambda call: rendered(call[1]), RULES[scorer_id])
+    with duckdb.connect() as connection:
+        Plugin(name="functions", plugin_config={}).configure_connection(connection)
+        texts = adversarial_texts(2000, seed=99)
+        connection.register("texts", pa.table({"i": range(len(texts)), "text": texts}))
+        found = connection.execute(f"select {sql} from texts order by i").fetchall()
+    return hashlib.sha256(json.dumps(found, ensure_ascii=True).encode()).hexdigest()[:16]
+
+
+@pytest.mark.parametrize("scorer_id", RULES)
+def test_a_rule_that_changes_gets_another_version(scorer_id: str):
+    with (REPOSITORY / "warehouse" / "seeds" / "scorers.csv").open(newline="") as file:
+        versions = {row["scorer_id"]: int(row["scorer_version"]) for row in csv.DictReader(file)}
+    key = (scorer_id, versions[scorer_id])
+    assert behaviour(scorer_id) == BEHAVIOUR.get(key), (
+        f"{scorer_id} scores otherwise than version {key[1]} did: give it the next version in"
+        " warehouse/seeds/scorers.csv, so that what it scored is scored again, and add its"
+        " behaviour here"
+    )
+
+
+def test_every_scorer_of_text_is_watched():
+    with (REPOSITORY / "warehouse" / "seeds" / "scorers.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["scorer_id"] for row in rows if row["scorer_kind"] == "answer"} == set(RULES)
+
+
+def test_every_declared_scorer_is_registered():
+    with (REPOSITORY / "warehouse" / "seeds" / "scorers.csv").open(newline="") as file:
+        registered = {row["scorer_id"] for row in csv.DictReader(file)}
+    declared = {
+        read_benchmark(name, protocol).scorer
+        for name in benchmark_ids()
+        for protocol in protocols_of(name)
+    }
+    assert declared == registered
