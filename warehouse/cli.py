@@ -7,6 +7,7 @@ waits for the libraries of another.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -64,20 +65,29 @@ for command in (
     show_default=True,
     help="Rows that a table shows.",
 )
-def sql(query: str, output: Format, row_limit: int) -> None:
+@click.option(
+    "--parquet",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write all rows into this file instead.",
+)
+def sql(query: str, output: Format, row_limit: int, parquet: Path | None) -> None:
     r"""Run QUERY, one statement that reads, over the warehouse.
 
     \b
     evalwh sql "select panel_id, model_count from marts.dim_panels"
     """
     from warehouse.connection import attach_raw_store, connect_read_only, warehouse_path
-    from warehouse.query import query_lines
+    from warehouse.query import query_lines, write_parquet
     from warehouse.raw_store import raw_store_path
 
     with _errors_as_messages(), connect_read_only(warehouse_path()) as connection:
         reason = attach_raw_store(connection, raw_store_path())
         if reason:
             click.echo(f"without the raw store: {reason}", err=True)
+        if parquet is not None:
+            count = write_parquet(connection, query, parquet)
+            click.echo(f"{count:,} rows are in {parquet}")
+            return
         for line in query_lines(connection, query, output, row_limit):
             click.echo(line)
 

@@ -1,4 +1,4 @@
-"""Queries: one read-only statement over the warehouse, as text."""
+"""Queries: one read-only statement over the warehouse, as text or as a Parquet file."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import duckdb
+import pyarrow.parquet as pq
 from rich.cells import cell_len, set_cell_size
 
 from warehouse.errors import QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 Format: TypeAlias = Literal["table", "csv", "json"]
 
@@ -37,16 +39,7 @@ def query_lines(
         QueryError: `statement` is not one statement that reads, or DuckDB cannot execute it.
     """
     try:
-        statements = connection.extract_statements(statement)
-        if len(statements) != 1:
-            raise QueryError(f"one statement is expected, not {len(statements)}: {statement!r}")
-        # The connection cannot write the warehouse, but `copy` could still write other files.
-        if statements[0].type != duckdb.StatementType.SELECT:
-            raise QueryError(
-                f"only statements that read (select, from, describe, show, summarize) are run,"
-                f" not {statements[0].type.name.lower()}: {statement!r}"
-            )
-        cursor = connection.execute(statements[0])
+        cursor = _executed(connection, statement)
         names = [column[0] for column in cursor.description or ()]
         rows = _rows(cursor)
         if output == "csv":
@@ -57,6 +50,45 @@ def query_lines(
             yield from _table_lines(names, rows, row_limit)
     except duckdb.Error as error:
         raise QueryError(str(error)) from error
+
+
+def write_parquet(connection: duckdb.DuckDBPyConnection, statement: str, path: Path) -> int:
+    """Write all rows of `statement` into a Parquet file, and count them.
+
+    The file appears when it is whole; one that was there is replaced.
+
+    Raises:
+        QueryError: as `query_lines`, or the file cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    count = 0
+    try:
+        reader = _executed(connection, statement).to_arrow_reader()
+        with pq.ParquetWriter(temporary, reader.schema, compression="zstd") as writer:
+            for batch in reader:
+                writer.write_batch(batch)
+                count += batch.num_rows
+        temporary.replace(path)
+    except duckdb.Error as error:
+        raise QueryError(str(error)) from error
+    except OSError as error:
+        raise QueryError(f"{path} cannot be written: {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return count
+
+
+def _executed(connection: duckdb.DuckDBPyConnection, statement: str) -> duckdb.DuckDBPyConnection:
+    statements = connection.extract_statements(statement)
+    if len(statements) != 1:
+        raise QueryError(f"one statement is expected, not {len(statements)}: {statement!r}")
+    # The connection cannot write the warehouse, but `copy` could still write other files.
+    if statements[0].type != duckdb.StatementType.SELECT:
+        raise QueryError(
+            f"only statements that read (select, from, describe, show, summarize) are run,"
+            f" not {statements[0].type.name.lower()}: {statement!r}"
+        )
+    return connection.execute(statements[0])
 
 
 def _rows(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:

@@ -157,6 +157,31 @@ def test_json_keeps_nested_and_temporal_values(evalwh) -> None:
     ]
 
 
+def test_parquet_holds_all_rows_with_their_types(evalwh, tmp_path) -> None:
+    path = tmp_path / "scores.parquet"
+    path.write_text("something that was there")
+    result = evalwh("select *, [range] as ranges from scores, range(2500)", "--parquet", str(path))
+    assert result.output == f"7,500 rows are in {path}\n"
+    found = duckdb.sql(
+        f"select count(*), count(score), typeof(any_value(ranges)) from '{path}'"
+    ).fetchall()
+    assert found == [(7500, 5000, "BIGINT[]")]
+    assert [one.name for one in tmp_path.glob("*.parquet*")] == ["scores.parquet"]
+
+
+def test_parquet_that_fails_leaves_what_was_there(evalwh, tmp_path) -> None:
+    path = tmp_path / "scores.parquet"
+    path.write_text("something that was there")
+    failing = "select 1 // (range - 2000)::integer, error('late') from range(3000)"
+    for statement in (failing, "drop table scores"):
+        assert evalwh(statement, "--parquet", str(path)).exit_code == 1
+    assert path.read_text() == "something that was there"
+    nowhere = evalwh("from scores", "--parquet", str(tmp_path / "no" / "scores.parquet"))
+    assert nowhere.exit_code == 1
+    assert "cannot be written" in nowhere.output
+    assert list(tmp_path.glob(".*.tmp")) == []
+
+
 def test_json_refuses_two_columns_of_one_name(evalwh) -> None:
     result = evalwh("select 1 as a, 2 as a", "--format", "json")
     assert result.exit_code == 1
