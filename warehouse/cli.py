@@ -99,3 +99,20 @@ def report() -> None:
 
     with _errors_as_messages():
         app.report.main()
+
+
+@main.command()
+@click.argument("run_id")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+def export(run_id: str, folder: Path) -> None:
+    """Write the samples of RUN_ID into FOLDER, as lm-evaluation-harness logs them."""
+    from warehouse.connection import attach_raw_store, connect_read_only, warehouse_path
+    from warehouse.exporting import export_samples
+    from warehouse.raw_store import raw_store_path
+
+    with _errors_as_messages(), connect_read_only(warehouse_path()) as connection:
+        reason = attach_raw_store(connection, raw_store_path())
+        if reason:
+            raise click.ClickException(f"prompts and completions cannot be read: {reason}")
+        counts = export_samples(connection, run_id, folder)
+    click.echo(f"{sum(counts.values()):,} items of {len(counts)} benchmarks are in {folder}")
