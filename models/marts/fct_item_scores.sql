@@ -24,10 +24,6 @@ answers as (
     select * from {{ ref('stg_answers') }}
 ),
 
-generations as (
-    select * from {{ ref('stg_generations') }}
-),
-
 failures as (
     select * from {{ ref('stg_failures') }}
 ),
@@ -80,8 +76,8 @@ final as (
         scored_samples.per_character_score,
         scored_samples.answer_text,
         scored_samples.is_tie,
-        generations.completion_text = '' as is_empty,
-        generations.stop_reason = 'length' as is_truncated,
+        samples.completion_text = '' as is_empty,
+        samples.stop_reason = 'length' as is_truncated,
         case
             when scored_samples.score is not null then null
             when scored_samples.unscored_reason is not null then scored_samples.unscored_reason
@@ -104,7 +100,6 @@ final as (
             and samples.item_hash = scored_samples.item_hash
             and samples.sample_index = scored_samples.sample_index
     left join answers on samples.request_id = answers.request_id
-    left join generations on samples.request_id = generations.request_id
     left join failed_requests on samples.request_id = failed_requests.request_id
 )
 

@@ -11,7 +11,7 @@ from sacrebleu.metrics.bleu import BLEU
 
 from inference.translations import translation_statistics
 from models.estimation.corpus import bleu_of_sums, corpus_bleu, median_of_resampled_means
-from models.intermediate.int_corpus_scores import scores_of
+from models.intermediate.scores.int_corpus_scores import scores_of
 
 WORDS = ["the", "cat", "sat", "on", "mat", "dog", "ran", "far", "away", "home", ".", ","]
 

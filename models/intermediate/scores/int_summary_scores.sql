@@ -1,45 +1,7 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='delete+insert',
-    unique_key='piece_id',
-    on_schema_change='fail',
-    post_hook='{{ forget_lost_runs() }}'
-) }}
-
 with
 
-pieces as (
-    {{ pieces_to_score('summary') }}
-),
-
-samples as (
-    select * from {{ ref('int_samples') }}
-),
-
-generations as (
-    select * from {{ ref('stg_generations') }}
-),
-
 completed as (
-    select
-        pieces.piece_id,
-        pieces.content_key,
-        pieces.run_id,
-        pieces.benchmark_id,
-        pieces.scorer_id,
-        pieces.scorer_version,
-        samples.item_hash,
-        samples.sample_index,
-        generations.completion_text,
-        generations.completion_token_ids,
-        samples.target_token_ids
-    from pieces
-    inner join samples
-        on
-            pieces.run_id = samples.run_id
-            and pieces.benchmark_id = samples.benchmark_id
-            and pieces.scorer_id = samples.scorer_id
-    inner join generations on samples.request_id = generations.request_id
+    {{ samples_to_score('summary') }}
 ),
 
 bigrams as (

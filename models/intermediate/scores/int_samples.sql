@@ -10,6 +10,10 @@ items as (
     select * from {{ ref('stg_items') }}
 ),
 
+generations as (
+    select * from {{ ref('stg_generations') }}
+),
+
 -- A sample that is asked under several contexts is known by the request of the first.
 final as (
     select
@@ -26,9 +30,13 @@ final as (
         items.golds,
         items.choices,
         items.gold_index,
-        run_requests.target_token_ids
+        run_requests.target_token_ids,
+        generations.completion_text,
+        generations.completion_token_ids,
+        generations.stop_reason
     from run_requests
     inner join items on run_requests.item_hash = items.item_hash
+    left join generations on run_requests.request_id = generations.request_id
     where run_requests.purpose = 'answer' and run_requests.variant_index = 0
 )
 

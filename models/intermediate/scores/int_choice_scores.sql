@@ -1,11 +1,3 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='delete+insert',
-    unique_key='piece_id',
-    on_schema_change='fail',
-    post_hook='{{ forget_lost_runs() }}'
-) }}
-
 with
 
 pieces as (

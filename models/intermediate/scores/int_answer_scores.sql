@@ -1,49 +1,7 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='delete+insert',
-    unique_key='piece_id',
-    on_schema_change='fail',
-    post_hook='{{ forget_lost_runs() }}'
-) }}
-
 with
 
-pieces as (
-    {{ pieces_to_score('answer') }}
-),
-
-samples as (
-    select * from {{ ref('int_samples') }}
-),
-
-generations as (
-    select * from {{ ref('stg_generations') }}
-),
-
-items as (
-    select * from {{ ref('stg_items') }}
-),
-
 completed as (
-    select
-        pieces.piece_id,
-        pieces.content_key,
-        pieces.run_id,
-        pieces.benchmark_id,
-        pieces.scorer_id,
-        pieces.scorer_version,
-        samples.item_hash,
-        samples.sample_index,
-        samples.target,
-        samples.golds[1] as first_gold,
-        generations.completion_text
-    from pieces
-    inner join samples
-        on
-            pieces.run_id = samples.run_id
-            and pieces.benchmark_id = samples.benchmark_id
-            and pieces.scorer_id = samples.scorer_id
-    inner join generations on samples.request_id = generations.request_id
+    {{ samples_to_score('answer') }}
 ),
 
 answers as (
@@ -63,22 +21,21 @@ answers as (
 
 -- Golds are brought into the form of comparison once per item, not once per model.
 asked_items as (
-    select distinct
-        samples.item_hash,
-        pieces.scorer_id
-    from pieces
-    inner join samples
-        on pieces.run_id = samples.run_id and pieces.benchmark_id = samples.benchmark_id
-    where pieces.scorer_id in ('any_alias', 'squad2_exact', 'squad2_exact_with_unanswerable')
+    select
+        item_hash,
+        scorer_id,
+        any_value(golds) as golds
+    from completed
+    where scorer_id in ('any_alias', 'squad2_exact', 'squad2_exact_with_unanswerable')
+    group by item_hash, scorer_id
 ),
 
 golds as (
     select
-        asked_items.item_hash,
-        asked_items.scorer_id,
-        unnest(items.golds) as gold
+        item_hash,
+        scorer_id,
+        unnest(golds) as gold
     from asked_items
-    inner join items on asked_items.item_hash = items.item_hash
 ),
 
 gold_forms as (
@@ -118,7 +75,7 @@ scored as (
                 then
                     coalesce(
                         try_cast(answers.answer_text as double)
-                        = try_cast(answers.first_gold as double),
+                        = try_cast(answers.golds[1] as double),
                         false
                     )::double
             when answers.scorer_id = 'gsm8k_strict'
