@@ -1,4 +1,4 @@
-"""Commands: `evalwh fetch`, `plan`, `serve`, `run`, `load`, `measure` and `status`.
+"""Commands: `evalwh fetch`, `plan`, `serve`, `run`, `load`, `import`, `measure` and `status`.
 
 They import what they use when they run, so that none waits for the libraries of another.
 """
@@ -305,6 +305,57 @@ def load(folder: Path | None, keep: bool, patience: float) -> None:
     click.echo(f"{report.row_count} rows of {report.shard_count} shards are in {store}")
     if report.damaged:
         raise click.ClickException("\n".join(report.damaged))
+
+
+@click.command("import")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--model", help="Repository id of the model, where the results do not say it.")
+@click.option("--revision", help="The model's commit, where the results do not say it.")
+@click.option(
+    "--scorer",
+    "scorers",
+    multiple=True,
+    metavar="TASK=SCORER",
+    help="Score a task's completions by a scorer of warehouse/seeds/scorers.csv, not as logged.",
+)
+def import_samples(
+    paths: tuple[Path, ...], model: str | None, revision: str | None, scorers: tuple[str, ...]
+) -> None:
+    """Bring samples that lm-evaluation-harness logged into the raw store.
+
+    PATHS are files named samples_<task>_<time>.jsonl, or folders with such files. What is there
+    already is not brought in twice.
+    """
+    from inference.errors import SamplesFileError
+    from inference.importing import import_samples as import_file
+    from inference.importing import sample_files
+    from warehouse.loading import load as load_shards
+    from warehouse.raw_store import raw_store_path
+    from warehouse.shard_files import shards_path
+
+    by_task = dict(_pair(text) for text in scorers)
+    refused: list[str] = []
+    with errors_as_messages():
+        for path in sample_files(paths):
+            try:
+                done = import_file(
+                    path, shards_path(), model_id=model, revision=revision, scorers=by_task
+                )
+            except SamplesFileError as error:
+                refused.append(str(error))
+                continue
+            for benchmark_id, count in done.item_counts.items():
+                click.echo(f"{benchmark_id}: {count} items of {done.run_id}, scored {done.scorer}")
+        load_shards(shards_path(), raw_store_path())
+    if refused:
+        raise click.ClickException("\n".join(refused))
+
+
+def _pair(text: str) -> tuple[str, str]:
+    task, separator, scorer = text.partition("=")
+    if not separator:
+        raise click.UsageError(f"--scorer takes TASK=SCORER, not {text!r}")
+    return task, scorer
 
 
 @click.command()

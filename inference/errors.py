@@ -10,6 +10,7 @@ InferenceError
   RunError             a run cannot start: its configuration, or another run of the same model
   ServeError           the SGLang server did not start
   SandboxError         generated programs cannot be run safely on this machine
+  SamplesFileError     samples that another harness logged cannot be read
 """
 
 from __future__ import annotations
@@ -53,3 +54,7 @@ class ServeError(InferenceError):
 
 class SandboxError(InferenceError):
     """Generated programs cannot be run safely on this machine."""
+
+
+class SamplesFileError(InferenceError):
+    """Samples that another harness logged cannot be read."""

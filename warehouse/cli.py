@@ -41,6 +41,7 @@ for command in (
     commands.serve,
     commands.run,
     commands.load,
+    commands.import_samples,
     commands.measure,
     commands.status,
 ):

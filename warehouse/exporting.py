@@ -1,8 +1,9 @@
-"""Exporting: a run's samples in the shape that lm-evaluation-harness writes them.
+"""Exporting: a run's samples and scores in the files that lm-evaluation-harness writes.
 
-A line of JSON per item, as its `--log_samples` has written since version 0.4: viewers and scripts
-for those files read these. What it calls a document is an item, and a response is a completion or
-a log-likelihood with a mark whether it was the likeliest text, which is not known here (null).
+`samples_<benchmark>_<time>.jsonl` has a line of JSON per item, as its `--log_samples` has written
+since version 0.4, and `results_<time>.json` the scores: viewers and scripts for those files read
+these. What it calls a document is an item, and a response is a completion or a log-likelihood with
+a mark whether it was the likeliest text, which is not known here (null).
 """
 
 from __future__ import annotations
@@ -15,10 +16,26 @@ from typing import TYPE_CHECKING, Any
 from warehouse.errors import QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     import duckdb
+
+_RUN = """
+    select
+        run_scores.model_id, run_scores.benchmark_id, run_scores.score, run_scores.standard_error,
+        coalesce(benchmarks.metric, 'score') as metric, run_scores.item_count,
+        run_scores.unscored_count, run_scores.scorer_id, run_scores.scorer_version,
+        (
+            select max(answers.answered_at at time zone 'UTC')
+            from staging.stg_run_requests as asked
+            inner join staging.stg_answers as answers using (request_id)
+            where asked.run_id = run_scores.run_id
+        ) as answered_at
+    from marts.fct_run_scores as run_scores
+    left join marts.dim_benchmarks as benchmarks using (benchmark_id)
+    where run_scores.run_id = ?
+    order by run_scores.benchmark_id"""
 
 _SAMPLES = """
     with log_likelihoods as (
@@ -47,35 +64,81 @@ _SAMPLES = """
 def export_samples(
     connection: duckdb.DuckDBPyConnection, run_id: str, folder: Path
 ) -> dict[str, int]:
-    """Write `samples_<benchmark>.jsonl` for each benchmark of the run; items by benchmark.
+    """Write a file of samples for each benchmark of the run, and one of results.
 
     `connection` reads a warehouse with the raw store attached. Files that are there are replaced.
+    Returns the number of items by benchmark.
 
     Raises:
-        QueryError: there is no such run.
+        QueryError: there is no such run, or nothing of it has been answered.
     """
-    benchmark_ids = connection.execute(
-        "select distinct benchmark_id from marts.fct_item_scores where run_id = ? order by all",
-        [run_id],
-    ).fetchall()
-    if not benchmark_ids:
+    cursor = connection.execute(_RUN, [run_id])
+    names = [column[0] for column in cursor.description or ()]
+    scores = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    if not scores:
         runs = connection.execute(
             "select distinct run_id from marts.fct_run_scores order by all"
         ).fetchall()
         known = ", ".join(run for (run,) in runs) or "none"
         raise QueryError(f"there is no run {run_id!r}; there are: {known}")
+    answered_at = scores[0]["answered_at"]
+    if answered_at is None:
+        raise QueryError(f"nothing of the run {run_id!r} has been answered yet")
+    moment = answered_at.isoformat(timespec="microseconds").replace(":", "-")
     folder.mkdir(parents=True, exist_ok=True)
     counts: dict[str, int] = {}
-    for (benchmark_id,) in benchmark_ids:
-        path = folder / f"samples_{benchmark_id}.jsonl"
-        temporary = path.with_name(f".{path.name}.tmp")
-        counts[benchmark_id] = 0
-        with temporary.open("w", encoding="utf-8") as file:
-            for document in _documents(connection, run_id, benchmark_id):
-                file.write(json.dumps(document, ensure_ascii=False) + "\n")
-                counts[benchmark_id] += 1
-        temporary.replace(path)
+    for score in scores:
+        benchmark_id = score["benchmark_id"]
+        # Imported benchmarks may have a filter in their name.
+        name = f"samples_{benchmark_id.replace('/', '_')}_{moment}.jsonl"
+        lines = (
+            json.dumps(document, ensure_ascii=False)
+            for document in _documents(connection, run_id, benchmark_id)
+        )
+        counts[benchmark_id] = _write_lines(folder / name, lines)
+    results = json.dumps(_results(scores, answered_at.timestamp()), ensure_ascii=False, indent=2)
+    _write_lines(folder / f"results_{moment}.json", [results])
     return counts
+
+
+def _write_lines(path: Path, lines: Iterable[str]) -> int:
+    """The number of lines, which are in the file wholly or not at all."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    count = 0
+    with temporary.open("w", encoding="utf-8") as file:
+        for line in lines:
+            file.write(line + "\n")
+            count += 1
+    temporary.replace(path)
+    return count
+
+
+def _results(scores: list[dict[str, Any]], date: float) -> dict[str, Any]:
+    """What the harness writes of a run as a whole, as far as it is known here."""
+    return {
+        "results": {
+            score["benchmark_id"]: {
+                "alias": score["benchmark_id"],
+                f"{score['metric']},none": score["score"],
+                f"{score['metric']}_stderr,none": score["standard_error"],
+            }
+            for score in scores
+        },
+        "versions": {
+            score["benchmark_id"]: f"{score['scorer_id']} {score['scorer_version']}"
+            for score in scores
+        },
+        "n-samples": {
+            score["benchmark_id"]: {
+                "original": score["item_count"] + score["unscored_count"],
+                "effective": score["item_count"],
+            }
+            for score in scores
+        },
+        "config": {"model": "evalwh", "model_args": {"pretrained": scores[0]["model_id"]}},
+        "date": date,
+        "model_name": scores[0]["model_id"],
+    }
 
 
 def _documents(
@@ -92,14 +155,15 @@ def _document(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """One item with all of its samples, or of its contexts."""
     first = rows[0]
     is_weighed = bool(first["continuations"])
-    arguments: list[list[Any]] = []
+    arguments: list[tuple[str, Any]] = []
     responses: list[list[Any]] = []
     if is_weighed:
         for row in rows:
             values = row["log_likelihoods"] or [None] * len(row["continuations"])
             for continuation, value in zip(row["continuations"], values, strict=True):
-                arguments.append([row["prompt_text"], continuation])
-                responses.append([[value, None]])
+                arguments.append((row["prompt_text"], continuation))
+                # Numbers are text in these files.
+                responses.append([[None if value is None else str(value), None]])
     else:
         sampling = json.loads(first["decoding"])
         options = {
@@ -108,24 +172,30 @@ def _document(rows: list[dict[str, Any]]) -> dict[str, Any]:
             "temperature": sampling["temperature"],
             "do_sample": sampling["temperature"] > 0,
         }
-        arguments.append([first["prompt_text"], options])
+        arguments.append((first["prompt_text"], options))
         responses.append([row["completion_text"] for row in rows])
     scores = [row["score"] for row in rows] if not is_weighed else [first["score"]]
     known = [score for score in scores if score is not None]
+    metric = first["metric"] or "score"
     return {
         "doc_id": first["item_index"],
         "doc": json.loads(first["fields"]),
         "target": first["target"],
-        "arguments": arguments,
+        "arguments": {
+            f"gen_args_{index}": {"arg_0": prompt, "arg_1": second}
+            for index, (prompt, second) in enumerate(arguments)
+        },
         "resps": responses,
         "filtered_resps": [first["answer_text"]]
         if is_weighed
         else [row["answer_text"] for row in rows],
+        "filter": "none",
+        "metrics": [metric],
         "doc_hash": first["item_hash"],
         "prompt_hash": _hash(first["prompt_text"]),
         "target_hash": _hash(first["target"]),
         # Null where nothing could be scored, which lm-evaluation-harness does not know.
-        first["metric"] or "score": sum(known) / len(known) if known else None,
+        metric: sum(known) / len(known) if known else None,
     }
 
 

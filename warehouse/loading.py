@@ -26,7 +26,12 @@ DAMAGED = "damaged"
 """Subfolder of shards that could not be read, set aside for a person to look at."""
 
 STATEMENTS: dict[ShardKind, tuple[str, ...]] = {
-    "session": ("insert into raw.run_sessions by name select * from shard",),
+    "session": (
+        """
+        insert into raw.run_sessions by name
+        select * from shard
+        anti join raw.run_sessions using (session_id)""",
+    ),
     "session_end": ("insert into raw.run_session_ends by name select * from shard",),
     "files": (
         """
@@ -88,7 +93,12 @@ STATEMENTS: dict[ShardKind, tuple[str, ...]] = {
             cached_token_count, attempt_count, latency_seconds, answered_at
         from fresh""",
     ),
-    "failures": ("insert into raw.failures by name select * from shard",),
+    "failures": (
+        """
+        insert into raw.failures by name
+        select * from shard
+        anti join raw.failures using (request_id, session_id)""",
+    ),
     "translations": (
         """
         insert into raw.translation_statistics by name
@@ -111,6 +121,12 @@ STATEMENTS: dict[ShardKind, tuple[str, ...]] = {
         select distinct on (request_id, item_hash, measure_id, measure_version) * from shard
         anti join raw.program_outcomes
             using (request_id, item_hash, measure_id, measure_version)""",
+    ),
+    "logged_scores": (
+        """
+        insert into raw.logged_scores by name
+        select distinct on (request_id, item_hash, metric) * from shard
+        anti join raw.logged_scores using (request_id, item_hash, metric)""",
     ),
 }
 """What a shard adds to the raw store, by its kind; `shard` is its table."""

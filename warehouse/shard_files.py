@@ -31,6 +31,7 @@ ShardKind = Literal[
     "failures",
     "translations",
     "programs",
+    "logged_scores",
 ]
 
 _TEXTS = pa.list_(pa.string())
@@ -176,6 +177,16 @@ SCHEMAS: dict[ShardKind, pa.Schema] = {
             "error_head": pa.string(),
             "wall_seconds": pa.float64(),
             "measured_at": _TIME,
+        }
+    ),
+    "logged_scores": pa.schema(
+        {
+            "request_id": pa.string(),
+            "item_hash": pa.string(),
+            "metric": pa.string(),
+            "is_main": pa.bool_(),
+            "logged_score": pa.float64(),
+            "answer_text": pa.string(),
         }
     ),
 }

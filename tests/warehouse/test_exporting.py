@@ -41,7 +41,7 @@ def test_every_item_of_a_run_is_a_line(typed, built_warehouse, tmp_path):
     )
     assert len(expected) == 20
     for benchmark_id, count, score, method in expected:
-        path = tmp_path / "out" / f"samples_{benchmark_id}.jsonl"
+        (path,) = (tmp_path / "out").glob(f"samples_{benchmark_id}_2*.jsonl")
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         assert len(lines) == count
         values = [list(line.values())[-1] for line in lines]
@@ -59,8 +59,10 @@ def test_generations_and_choices_have_the_shape_of_the_harness(typed, built_ware
     typed("export", run_id, str(tmp_path))
 
     def first(benchmark_id: str) -> dict:
-        text = (tmp_path / f"samples_{benchmark_id}.jsonl").read_text(encoding="utf-8")
-        return json.loads(text.splitlines()[0])
+        (path,) = tmp_path.glob(f"samples_{benchmark_id}_2*.jsonl")
+        sample = json.loads(path.read_text(encoding="utf-8").splitlines()[0])
+        sample["arguments"] = [list(one.values()) for one in sample["arguments"].values()]
+        return sample
 
     gsm8k, mmlu, xwino, humaneval = map(first, ("gsm8k", "mmlu", "xwino_en", "humaneval"))
     (prompt, options), (response,) = gsm8k["arguments"][0], gsm8k["resps"][0]
@@ -68,7 +70,7 @@ def test_generations_and_choices_have_the_shape_of_the_harness(typed, built_ware
     assert options["until"] == ["Question:", "</s>", "<|im_end|>"]
     assert isinstance(response, str)
     assert [continuation for _, continuation in mmlu["arguments"]] == [" A", " B", " C", " D"]
-    assert all(log_likelihood <= 0 for ((log_likelihood, _),) in mmlu["resps"])
+    assert all(float(log_likelihood) <= 0 for ((log_likelihood, _),) in mmlu["resps"])
     assert len({context for context, _ in xwino["arguments"]}) == 2
     assert len(humaneval["resps"][0]) == 10
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 from inference.declarations import benchmark_ids, protocols_of, read_benchmark
+from inference.importing import AS_LOGGED
 from tests.dbt_project import REPOSITORY, copy_project, dbt_environment, run_dbt
 from tests.warehouse.rules import adversarial_texts, rendered
 from warehouse.functions import Plugin
@@ -177,4 +178,5 @@ def test_every_declared_scorer_is_registered():
         for name in benchmark_ids()
         for protocol in protocols_of(name)
     }
-    assert declared == registered
+    # What was logged elsewhere is no benchmark's scorer.
+    assert declared | {AS_LOGGED} == registered

@@ -19,11 +19,11 @@ create table if not exists raw.run_sessions (
     engine_version varchar,
     server_arguments json,
     gpu_names varchar[],
-    concurrency integer not null,
-    batch_size integer not null,
+    concurrency integer,
+    batch_size integer,
     configuration json not null,
     code_commit varchar,
-    python_version varchar not null,
+    python_version varchar,
     started_at timestamptz not null
 );
 
@@ -106,8 +106,8 @@ create table if not exists raw.answers (
     input_token_count bigint,
     output_token_count bigint,
     cached_token_count bigint,
-    attempt_count integer not null,
-    latency_seconds double not null,
+    attempt_count integer,
+    latency_seconds double,
     answered_at timestamptz not null
 );
 
@@ -115,7 +115,7 @@ create table if not exists raw.answers (
 create table if not exists raw.generations (
     request_id varchar not null,
     completion_text varchar not null,
-    stop_reason varchar not null,
+    stop_reason varchar,
     completion_token_ids integer[]
 );
 
@@ -124,8 +124,8 @@ create table if not exists raw.log_likelihoods (
     request_id varchar not null,
     continuation_index integer not null,
     log_likelihood double not null,
-    token_count integer not null,
-    is_single_token boolean not null
+    token_count integer,
+    is_single_token boolean
 );
 
 -- One row per request and session in which it kept failing; a later session may have its answer.
@@ -171,3 +171,23 @@ create table if not exists raw.program_outcomes (
     wall_seconds double not null,
     measured_at timestamptz not null
 );
+
+-- One row per imported sample, item and metric: what another harness thought it is worth.
+create table if not exists raw.logged_scores (
+    request_id varchar not null,
+    item_hash varchar not null,
+    metric varchar not null,
+    is_main boolean not null,
+    logged_score double,
+    answer_text varchar
+);
+
+-- What nobody logged of imported answers is null; stores made before there were any forbid it.
+alter table raw.run_sessions alter column concurrency drop not null;
+alter table raw.run_sessions alter column batch_size drop not null;
+alter table raw.run_sessions alter column python_version drop not null;
+alter table raw.answers alter column attempt_count drop not null;
+alter table raw.answers alter column latency_seconds drop not null;
+alter table raw.generations alter column stop_reason drop not null;
+alter table raw.log_likelihoods alter column token_count drop not null;
+alter table raw.log_likelihoods alter column is_single_token drop not null;

@@ -22,6 +22,10 @@ program_scores as (
     select * from {{ ref('int_program_scores') }}
 ),
 
+logged_scores as (
+    select * from {{ ref('int_logged_scores') }}
+),
+
 all_scores as (
     select * from choice_scores
     union all by name
@@ -32,6 +36,8 @@ all_scores as (
     select * from translation_scores
     union all by name
     select * from program_scores
+    union all by name
+    select * from logged_scores
 ),
 
 final as (
