@@ -8,8 +8,8 @@
 
 with
 
-run_pieces as (
-    select * from {{ ref('int_run_pieces') }}
+pieces as (
+    {{ pieces_to_score() }}
 ),
 
 samples as (
@@ -28,36 +28,14 @@ failures as (
     select * from {{ ref('stg_failures') }}
 ),
 
-{% if is_incremental() %}
-    held as (
-        select distinct
-            piece_id,
-            content_key
-        from {{ this }}
-    ),
-{% endif %}
-
-pieces as (
-    select run_pieces.*
-    from run_pieces
-    {% if is_incremental() %}
-        where
-            not exists (
-                select 1
-                from held
-                where
-                    held.piece_id = run_pieces.piece_id
-                    and held.content_key = run_pieces.content_key
-            )
-    {% endif %}
+-- Only these: what is scored already is many times more.
+scored_now as (
+    select scored_samples.*
+    from scored_samples
+    where scored_samples.piece_id in (select pieces.piece_id from pieces)
 ),
 
-failed_requests as (
-    select distinct request_id from failures
-),
-
--- A sample without a score is a row too: it is counted, never averaged.
-final as (
+with_scores as (
     select
         pieces.run_benchmark_id,
         pieces.piece_id,
@@ -72,21 +50,15 @@ final as (
         samples.subset,
         samples.cluster_id,
         samples.sample_index,
-        scored_samples.score,
-        scored_samples.per_character_score,
-        scored_samples.answer_text,
-        scored_samples.is_tie,
+        scored_now.score,
+        scored_now.per_character_score,
+        scored_now.answer_text,
+        scored_now.is_tie,
         samples.completion_text = '' as is_empty,
         samples.stop_reason = 'length' as is_truncated,
-        case
-            when scored_samples.score is not null then null
-            when scored_samples.unscored_reason is not null then scored_samples.unscored_reason
-            when answers.request_id is not null then 'incomplete'
-            when failed_requests.request_id is not null then 'failed'
-            else 'not_answered'
-        end as unscored_reason,
+        scored_now.unscored_reason,
         pieces.scorer_id,
-        pieces.scorer_version::integer as scorer_version,
+        pieces.scorer_version,
         samples.request_id
     from pieces
     inner join samples
@@ -94,13 +66,62 @@ final as (
             pieces.run_id = samples.run_id
             and pieces.benchmark_id = samples.benchmark_id
             and pieces.scorer_id = samples.scorer_id
-    left join scored_samples
+    left join scored_now
         on
-            pieces.piece_id = scored_samples.piece_id
-            and samples.item_hash = scored_samples.item_hash
-            and samples.sample_index = scored_samples.sample_index
-    left join answers on samples.request_id = answers.request_id
-    left join failed_requests on samples.request_id = failed_requests.request_id
+            pieces.piece_id = scored_now.piece_id
+            and samples.item_hash = scored_now.item_hash
+            and samples.sample_index = scored_now.sample_index
+),
+
+unexplained as (
+    select distinct request_id from with_scores
+    where score is null and unscored_reason is null
+),
+
+reasons as (
+    select
+        unexplained.request_id,
+        case
+            when unexplained.request_id in (select answers.request_id from answers)
+                then 'incomplete'
+            when unexplained.request_id in (select failures.request_id from failures)
+                then 'failed'
+            else 'not_answered'
+        end as unscored_reason
+    from unexplained
+),
+
+-- A sample without a score is a row too: it is counted, never averaged.
+final as (
+    select
+        with_scores.run_benchmark_id,
+        with_scores.piece_id,
+        with_scores.content_key,
+        with_scores.run_id,
+        with_scores.model_id,
+        with_scores.item_set,
+        with_scores.protocol,
+        with_scores.benchmark_id,
+        with_scores.item_id,
+        with_scores.item_hash,
+        with_scores.subset,
+        with_scores.cluster_id,
+        with_scores.sample_index,
+        with_scores.score,
+        with_scores.per_character_score,
+        with_scores.answer_text,
+        with_scores.is_tie,
+        with_scores.is_empty,
+        with_scores.is_truncated,
+        case
+            when with_scores.score is null
+                then coalesce(with_scores.unscored_reason, reasons.unscored_reason)
+        end as unscored_reason,
+        with_scores.scorer_id,
+        with_scores.scorer_version::integer as scorer_version,
+        with_scores.request_id
+    from with_scores
+    left join reasons on with_scores.request_id = reasons.request_id
 )
 
 select * from final

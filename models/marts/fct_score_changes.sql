@@ -12,26 +12,23 @@ item_scores as (
     select * from {{ ref('fct_item_scores') }}
 ),
 
--- Against the last version before the present one, where it scored the same completions.
+piece_scores as (
+    select * from {{ ref('int_piece_scores') }}
+),
+
+-- Against the last version before the present one, where it scored the same samples.
 previous_versions as (
     select
         run_pieces.run_benchmark_id,
-        run_pieces.run_id,
-        run_pieces.benchmark_id,
-        run_pieces.scorer_id,
-        max(scored_samples.scorer_version) as previous_version
+        max_by(piece_scores.piece_id, piece_scores.scorer_version) as previous_piece_id,
+        max(piece_scores.scorer_version) as previous_version
     from run_pieces
-    inner join scored_samples
+    inner join piece_scores
         on
-            run_pieces.run_id = scored_samples.run_id
-            and run_pieces.benchmark_id = scored_samples.benchmark_id
-            and run_pieces.scorer_id = scored_samples.scorer_id
-            and run_pieces.scorer_version > scored_samples.scorer_version
-    group by
-        run_pieces.run_benchmark_id,
-        run_pieces.run_id,
-        run_pieces.benchmark_id,
-        run_pieces.scorer_id
+            run_pieces.run_benchmark_id = piece_scores.run_benchmark_id
+            and run_pieces.scorer_id = piece_scores.scorer_id
+            and run_pieces.scorer_version > piece_scores.scorer_version
+    group by run_pieces.run_benchmark_id
 ),
 
 compared as (
@@ -41,12 +38,7 @@ compared as (
         scored_samples.answer_text as previous_answer_text,
         scored_samples.score as previous_score
     from previous_versions
-    inner join scored_samples
-        on
-            previous_versions.run_id = scored_samples.run_id
-            and previous_versions.benchmark_id = scored_samples.benchmark_id
-            and previous_versions.scorer_id = scored_samples.scorer_id
-            and previous_versions.previous_version = scored_samples.scorer_version
+    inner join scored_samples on previous_versions.previous_piece_id = scored_samples.piece_id
     inner join item_scores
         on
             previous_versions.run_benchmark_id = item_scores.run_benchmark_id

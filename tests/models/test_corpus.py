@@ -128,6 +128,6 @@ def test_bootstrap_intervals_of_bleu_hold_the_truth():
 def test_without_samples_there_is_a_table_without_rows():
     import pandas as pd
 
-    empty = pd.DataFrame({"run_id": [], "benchmark_id": [], "score": []})
-    assert scores_of(empty, "corpus_bleu").columns.tolist()[:2] == ["run_id", "benchmark_id"]
+    empty = pd.DataFrame({"piece_id": [], "score": []})
+    assert scores_of(empty, "corpus_bleu").columns.tolist()[:2] == ["piece_id", "score"]
     assert len(scores_of(empty, "corpus_bleu")) == 0

@@ -1,10 +1,61 @@
+-- Counted by run and benchmark first: rows are compared only where the numbers differ.
+with
+
+samples as (
+    select
+        run_id,
+        benchmark_id,
+        item_hash,
+        sample_index
+    from {{ ref('stg_run_requests') }}
+    where purpose = 'answer' and variant_index = 0
+),
+
+item_scores as (
+    select * from {{ ref('fct_item_scores') }}
+),
+
+sample_counts as (
+    select
+        run_id,
+        benchmark_id,
+        count(*) as row_count
+    from samples
+    group by run_id, benchmark_id
+),
+
+score_counts as (
+    select
+        run_id,
+        benchmark_id,
+        count(*) as row_count
+    from item_scores
+    group by run_id, benchmark_id
+),
+
+differing as (
+    select
+        coalesce(sample_counts.run_id, score_counts.run_id) as run_id,
+        coalesce(sample_counts.benchmark_id, score_counts.benchmark_id) as benchmark_id
+    from sample_counts
+    full join score_counts
+        on
+            sample_counts.run_id = score_counts.run_id
+            and sample_counts.benchmark_id = score_counts.benchmark_id
+    where sample_counts.row_count is distinct from score_counts.row_count
+)
+
 select
-    samples.run_id,
-    samples.benchmark_id,
-    samples.item_id,
+    differing.run_id,
+    differing.benchmark_id,
+    samples.item_hash,
     samples.sample_index
-from {{ ref('int_samples') }} as samples
-left join {{ ref('fct_item_scores') }} as item_scores
+from differing
+left join samples
+    on
+        differing.run_id = samples.run_id
+        and differing.benchmark_id = samples.benchmark_id
+left join item_scores
     on
         samples.run_id = item_scores.run_id
         and samples.item_hash = item_scores.item_hash

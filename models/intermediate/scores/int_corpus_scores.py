@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from models.estimation.corpus import CorpusScore
 
 COLUMNS = {
-    "run_id": "string",
-    "benchmark_id": "string",
+    "piece_id": "string",
     "score": "float64",
     "standard_error": "float64",
     "ci_low": "float64",
@@ -35,15 +34,13 @@ of DuckDB at once, lists one by one."""
 
 
 def scores_of(samples: pd.DataFrame, aggregation: str) -> pd.DataFrame:
-    """Score of each run and benchmark in `samples`, whose unscored samples are left out.
+    """Score of each piece in `samples`, whose unscored samples are left out.
 
-    `samples` has run_id, benchmark_id, score; for corpus_bleu also COUNT_COLUMNS.
+    `samples` has piece_id and score; for corpus_bleu also COUNT_COLUMNS.
     """
     rows = [
-        {"run_id": run_id, "benchmark_id": benchmark_id, **_score(group, aggregation)._asdict()}
-        for (run_id, benchmark_id), group in samples.dropna(subset=["score"]).groupby(
-            ["run_id", "benchmark_id"]
-        )
+        {"piece_id": piece_id, **_score(group, aggregation)._asdict()}
+        for piece_id, group in samples.dropna(subset=["score"]).groupby("piece_id")
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
@@ -56,23 +53,29 @@ def _score(samples: pd.DataFrame, aggregation: str) -> CorpusScore:
 
 
 def model(dbt: Any, session: DuckDBPyConnection) -> pd.DataFrame:
-    """Scores of every run with a corpus metric, under the scorers' present versions."""
-    dbt.config(materialized="table")
+    """Scores of runs with a corpus metric, of the pieces that are not held as they are."""
+    # Its way of being built and what it forgets are said in _scores.yml.
+    pieces = dbt.ref("int_run_pieces").filter("aggregation != 'mean'")
+    wanted: pd.DataFrame = pieces.project("piece_id, content_key, run_id").df()
+    if dbt.is_incremental:
+        held: pd.DataFrame = session.table(str(dbt.this)).project("piece_id, content_key").df()
+        wanted = wanted.merge(held, how="left", indicator=True).query("_merge == 'left_only'")
+        wanted = wanted.drop(columns="_merge")
     # Items in a fixed order: a resampling with a seed is of rows by their place.
-    order = "run_id, benchmark_id, item_hash, sample_index"
-    held = "piece_id in (select piece_id from pieces)"
+    order = "piece_id, item_hash, sample_index"
     keys = f"{order}, score"
     counts = ", ".join(f"{sql} as {name}" for name, sql in COUNT_COLUMNS.items())
-    pieces = dbt.ref("int_run_pieces").project("piece_id")
-    session.register("pieces", pieces.to_arrow_table())
-    translation_scores = dbt.ref("int_translation_scores").filter(held)
+    session.register("wanted", wanted[["piece_id"]])
+    is_wanted = "piece_id in (select piece_id from wanted)"
+    translation_scores = dbt.ref("int_translation_scores").filter(is_wanted)
     translations: pd.DataFrame = translation_scores.project(f"{keys}, {counts}").order(order).df()
-    summary_scores = dbt.ref("int_summary_scores").filter(held)
+    summary_scores = dbt.ref("int_summary_scores").filter(is_wanted)
     summaries: pd.DataFrame = summary_scores.project(keys).order(order).df()
-    session.unregister("pieces")
-    return pd.concat(
+    session.unregister("wanted")
+    scores = pd.concat(
         [
             scores_of(translations, "corpus_bleu"),
             scores_of(summaries, "median_of_resampled_means"),
         ]
     )
+    return wanted.astype("string").merge(scores, on="piece_id")
