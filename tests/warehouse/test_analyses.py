@@ -10,7 +10,7 @@ from tests.dbt_project import REPOSITORY, dbt_environment, run_dbt
 ANALYSES = sorted(path.stem for path in (REPOSITORY / "analyses").glob("*.sql"))
 
 
-def rows(built_warehouse: Path, name: str, limit: int) -> list[dict]:
+def rows(built_warehouse: Path, name: str, limit: int, variables: str = "{}") -> list[dict]:
     show = run_dbt(
         "--quiet",
         "show",
@@ -20,6 +20,8 @@ def rows(built_warehouse: Path, name: str, limit: int) -> list[dict]:
         str(limit),
         "--output",
         "json",
+        "--vars",
+        variables,
         env=dbt_environment(built_warehouse.parent),
     )
     assert show.returncode == 0, show.stdout
@@ -33,12 +35,27 @@ def test_there_is_an_analysis_per_question() -> None:
         "disagreements_between_sources",
         "gains_from_continual_pretraining",
         "japanese_benchmarks_that_follow_english",
+        "publications_that_runs_do_not_reproduce",
+        "samples_behind_a_score",
     ]
 
 
 @pytest.mark.parametrize("name", ANALYSES)
 def test_analysis_runs(built_warehouse: Path, name: str) -> None:
-    assert rows(built_warehouse, name, 5)
+    found = rows(built_warehouse, name, 5)
+    # The demonstration's answers are no reproduction of anything.
+    assert found or name == "publications_that_runs_do_not_reproduce"
+
+
+def test_samples_behind_a_score_are_those_of_the_cell(built_warehouse: Path) -> None:
+    cell = "{model_id: HuggingFaceTB/SmolLM2-135M-Instruct, benchmark_id: gsm8k, score: 0}"
+    found = rows(built_warehouse, "samples_behind_a_score", 1000, cell)
+    assert {(row["benchmark_id"], row["score"]) for row in found} == {("gsm8k", 0.0)}
+    assert all(row["prompt_text"].startswith("Question: ") for row in found)
+    assert all(row["gold"].rpartition("#### ")[2] != row["answer"] for row in found)
+    (first, *_) = rows(built_warehouse, "samples_behind_a_score", 1, "{benchmark_id: mmlu}")
+    assert first["answer"] in ("A", "B", "C", "D")
+    assert len(json.loads(first["completion"])) == 4
 
 
 def test_japanese_compute_goes_with_the_japanese_component(built_warehouse: Path) -> None:
