@@ -1,6 +1,7 @@
 """Record completions of a real model to the demonstration prompts, drawn at random.
 
-    python -m tests.sglang.completions --endpoint http://127.0.0.1:30000 --model SmolLM2-135M
+    python -m tests.sglang.completions --endpoint http://127.0.0.1:30000 --model MODEL \\
+        --tokenizer FOLDER
 
 writes `tests/warehouse/completions.parquet`: texts as models write them, on which the rules of the
 scorers are compared with their originals. Every prompt of the demonstration set that is completed
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import requests
 
+from inference.tokenizers import read_tokenizer
 from tests.dbt_project import REPOSITORY
 
 OUTPUT = REPOSITORY / "tests" / "warehouse" / "completions.parquet"
@@ -39,8 +41,14 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--endpoint", required=True)
     parser.add_argument("--model", required=True, help="name that is written beside the texts")
+    parser.add_argument("--tokenizer", required=True, help="the model's folder")
     parser.add_argument("--draws", type=int, default=14)
     options = parser.parse_args()
+    tokenizer = read_tokenizer(options.tokenizer)
+
+    def tokens(text: str) -> list[int]:
+        return tokenizer.encode(text, special_tokens=False).tolist()
+
     demo = REPOSITORY / "warehouse" / "demo"
     asked = duckdb.sql(PROMPTS.format(demo=demo)).fetchall()
     rows = []
@@ -73,6 +81,8 @@ def main() -> None:
                 "target": target,
                 "golds": golds,
                 "completion": one["text"],
+                "completion_token_ids": tokens(one["text"]),
+                "target_token_ids": tokens(target),
             }
             for ((benchmark_id, item_id, target, golds, _, _), draw), one in zip(
                 chunk, answer.json(), strict=True
