@@ -90,6 +90,9 @@ measured as (
         run_scores.ci_low,
         run_scores.ci_high,
         run_scores.unscored_count,
+        run_scores.failed_count,
+        run_scores.empty_count,
+        run_scores.truncated_count,
         run_scores.answered_on as source_date,
         'scorer ' || run_scores.scorer_id || ', version ' || run_scores.scorer_version as note
     from run_scores
@@ -134,8 +137,11 @@ final as (
         ci_low,
         ci_high,
         item_count,
-        -- A publication does not say how many items it could not score.
+        -- A publication does not say of how many items something went wrong.
         unscored_count,
+        failed_count,
+        empty_count,
+        truncated_count,
         is_comparable,
         preference_rank = 1 as is_preferred,
         is_study_score,

@@ -21,7 +21,7 @@ suspicions as (
         'more than 1% of the samples have no score' as suspicion,
         unscored_sample_count / sample_count as found
     from run_scores
-    where is_complete and unscored_sample_count > 0.01 * sample_count
+    where sample_count >= 100 and unscored_sample_count > 0.01 * sample_count
     union all
     select
         run_id,
