@@ -4,8 +4,9 @@
 
 The raw store is made up by this script: as many items, samples and choices as the study has, with
 texts of the usual lengths. It prints how long `dbt build` takes from that raw store to all marts
-with all tests, how much memory, how long after one more model, and how the scoring rules alone
-compare with the reference's Python functions on a share of the same samples in the same run.
+with all tests, how much memory, how long after one more model, how long its scores alone, and how
+long dbt takes where nothing was measured; and how the scoring rules compare with the reference's
+Python functions on a share of the same samples in the same run.
 """
 
 from __future__ import annotations
@@ -191,8 +192,8 @@ def fill(store: Path, models: range, scale: float) -> None:
         connection.commit()
 
 
-def build(folder: Path, *arguments: str) -> tuple[float, float]:
-    """Seconds and peak memory, in MB, of a `dbt build`."""
+def timed(folder: Path, *arguments: str) -> tuple[float, float]:
+    """Seconds and peak memory, in MB, of `dbt ARGUMENTS`."""
     environment = {
         **os.environ,
         "DBT_PROFILES_DIR": "warehouse",
@@ -201,7 +202,7 @@ def build(folder: Path, *arguments: str) -> tuple[float, float]:
     }
     started = time.perf_counter()
     process = subprocess.Popen(
-        [str(DBT), "--no-use-colors", "build", *arguments],
+        [str(DBT), "--no-use-colors", *arguments],
         cwd=REPOSITORY,
         env=environment,
         stdout=subprocess.PIPE,
@@ -293,13 +294,22 @@ def main() -> None:
             ).fetchone()
         assert counts is not None
         print(f"{options.models} models, {counts[0]:,} samples, {counts[1]:,} log-likelihoods")
-        seconds, memory = build(folder)
+        seconds, memory = timed(folder, "build")
         print(f"dbt build of everything: {seconds:.1f} s, {memory:,.0f} MB", flush=True)
-        seconds, memory = build(folder)
+        seconds, memory = timed(folder, "build")
         print(f"again, with nothing new: {seconds:.1f} s, {memory:,.0f} MB", flush=True)
         fill(store, range(options.models, options.models + 1), options.scale)
-        seconds, memory = build(folder)
+        seconds, memory = timed(folder, "build")
         print(f"after one more model: {seconds:.1f} s, {memory:,.0f} MB", flush=True)
+        fill(store, range(options.models + 1, options.models + 2), options.scale)
+        seconds, memory = timed(folder, "run", "--select", "+fct_run_scores")
+        print(f"scores alone of one more model: {seconds:.1f} s, {memory:,.0f} MB", flush=True)
+        with tempfile.TemporaryDirectory() as other:
+            with open_raw_store(Path(other) / store.name):
+                pass
+            timed(Path(other), "build")
+            seconds, _ = timed(Path(other), "build")
+            print(f"the same dbt build with nothing measured at all: {seconds:.1f} s", flush=True)
         against_python(store)
 
 
