@@ -109,16 +109,13 @@ def import_samples(
             f"{path} does not say which model answered, and no results_<time>.json beside it does;"
             " name the model with --model"
         )
-    reading = _read_through(file, (scorers or {}).get(file.task))
+    wanted = (scorers or {}).get(file.task, "")
+    reading = _read_through(file, wanted)
     known_revision = revision or file.model_revision or "unknown"
     # The tasks of one invocation are one run; with another scorer, a task is in a run of its own.
-    named_scorer = (scorers or {}).get(file.task, "")
-    moment = file.logged_at.isoformat()
-    session_id = f"lm-eval-{_hash(file.digest, model, known_revision, named_scorer)[:16]}"
-    run_id = (
-        re.sub(r"[^A-Za-z0-9_-]+", "_", model)
-        + f"-lm-eval-{_hash(model, known_revision, moment, named_scorer)[:8]}"
-    )
+    run_hash = _hash(model, known_revision, file.logged_at.isoformat(), wanted)[:8]
+    run_id = f"{re.sub(r'[^A-Za-z0-9_-]+', '_', model)}-lm-eval-{run_hash}"
+    session_id = f"lm-eval-{_hash(file.digest, model, known_revision, wanted)[:16]}"
     has_scores_by_filter = reading.scorer == AS_LOGGED and len(reading.main_metrics) > 1
     names = {
         name: f"{file.task}/{name}" if has_scores_by_filter else file.task
@@ -155,7 +152,7 @@ def import_samples(
     return Imported(run_id, reading.scorer, counts)
 
 
-def _read_through(file: SamplesFile, wanted: str | None) -> _Reading:
+def _read_through(file: SamplesFile, wanted: str) -> _Reading:
     """How the file is to be read, after a look at every line of it."""
     forms: dict[Form, None] = {}
     usable: dict[str, dict[str, bool]] = {}
@@ -179,7 +176,7 @@ def _read_through(file: SamplesFile, wanted: str | None) -> _Reading:
         for name, metrics in usable.items()
     }
     scorer = "most_likely_choice" if form == "choices" and gold else AS_LOGGED
-    if wanted is not None and wanted != AS_LOGGED:
+    if wanted not in ("", AS_LOGGED):
         known = _completion_scorers()
         if form != "generation" or wanted not in known:
             raise SamplesFileError(
