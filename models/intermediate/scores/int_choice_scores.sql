@@ -44,26 +44,45 @@ choices as (
     where run_requests.purpose = 'answer'
 ),
 
+-- Sorted when they are together: an ordered aggregate would sort every sample's by itself, which
+-- takes three times as long, and more memory than there is for hundreds of models.
 weighed as (
     select
         piece_id,
         item_hash,
         sample_index,
-        max(log_likelihood) as largest,
-        max(log_likelihood_per_character) as largest_per_character,
-        list(log_likelihood order by choice_index asc) as values_by_choice,
-        list(log_likelihood_per_character order by choice_index asc) as values_per_character
+        list_sort(
+            list(
+                struct_pack(
+                    choice_index := choice_index,
+                    log_likelihood := log_likelihood,
+                    per_character := log_likelihood_per_character
+                )
+            )
+        ) as by_choice
     from choices
     group by piece_id, item_hash, sample_index
+),
+
+listed as (
+    select
+        weighed.piece_id,
+        weighed.item_hash,
+        weighed.sample_index,
+        list_transform(weighed.by_choice, lambda x: x.log_likelihood) as values_by_choice,
+        list_transform(weighed.by_choice, lambda x: x.per_character) as values_per_character
+    from weighed
 ),
 
 -- The first of equals.
 chosen as (
     select
         *,
-        list_position(values_by_choice, largest) as position,
-        list_position(values_per_character, largest_per_character) as position_per_character
-    from weighed
+        list_max(values_by_choice) as largest,
+        list_position(values_by_choice, list_max(values_by_choice)) as position,
+        list_position(values_per_character, list_max(values_per_character))
+            as position_per_character
+    from listed
 ),
 
 final as (
