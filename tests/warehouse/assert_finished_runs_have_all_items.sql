@@ -22,20 +22,23 @@ stand_ins as (
 )
 
 select
-    run_scores.run_id,
-    run_scores.benchmark_id,
+    finished.run_id,
+    finished.benchmark_id,
     run_scores.item_count,
     run_scores.unscored_count,
     run_scores.expected_item_count
-from {{ ref('fct_run_scores') }} as run_scores
-inner join finished
+from finished
+left join {{ ref('fct_run_scores') }} as run_scores
     on
-        run_scores.run_id = finished.run_id
-        and run_scores.benchmark_id = finished.benchmark_id
+        finished.run_id = run_scores.run_id
+        and finished.benchmark_id = run_scores.benchmark_id
 left join stand_ins
     on
-        run_scores.run_id = stand_ins.run_id
-        and run_scores.benchmark_id = stand_ins.benchmark_id
+        finished.run_id = stand_ins.run_id
+        and finished.benchmark_id = stand_ins.benchmark_id
 where
     stand_ins.run_id is null
-    and run_scores.item_count + run_scores.unscored_count != run_scores.expected_item_count
+    and (
+        run_scores.run_id is null
+        or run_scores.item_count + run_scores.unscored_count != run_scores.expected_item_count
+    )

@@ -1,0 +1,119 @@
+"""What is wrong with measured data stops the build, or is warned of, with the rows to blame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.dbt_project import dbt_environment, run_dbt
+from tests.performance.scoring import fill
+from warehouse.raw_store import open_raw_store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RUN = "model_0-00000000"
+
+FIRST_WEIGHED = "(select min(request_id) from raw.log_likelihoods)"
+
+DAMAGES = {
+    "an answer without its completion": (
+        "delete from raw.generations where request_id = (select min(request_id)"
+        " from raw.generations)",
+        "assert_every_answer_has_its_content",
+        "kind=generation, continuation_count=0",
+    ),
+    "a completion twice": (
+        "insert into raw.generations from raw.generations order by request_id limit 1",
+        "assert_every_answer_has_its_content",
+        "completion_count=2, log_likelihood_count=0",
+    ),
+    "a log-likelihood that is no number": (
+        f"update raw.log_likelihoods set log_likelihood = 'nan' where request_id = {FIRST_WEIGHED}",
+        "is_log_likelihood_stg_log_likelihoods_log_likelihood",
+        "log_likelihood=NaN",
+    ),
+    "a positive log-likelihood": (
+        "update raw.log_likelihoods set log_likelihood = 0.5 where request_id ="
+        " (select max(request_id) from raw.log_likelihoods)",
+        "is_log_likelihood_stg_log_likelihoods_log_likelihood",
+        "log_likelihood=0.5",
+    ),
+    "a request twice": (
+        "insert into raw.requests from raw.requests order by request_id limit 1",
+        "is_unique_row_stg_requests_request_id",
+        "occurrence_count=2",
+    ),
+    "an item that is not there": (
+        "delete from raw.items where item_hash = (select min(item_hash) from raw.items)",
+        "relationships_stg_run_requests_item_hash__item_hash__ref_stg_items_",
+        "from_field=",
+    ),
+}
+"""By what is wrong: a statement on the raw store, the test that is to fail, what its rows say."""
+
+
+def small_store(folder: Path) -> Path:
+    """A small raw store without a fault: two models, a thirtieth of the items."""
+    path = folder / "generations.duckdb"
+    fill(path, range(2), 0.03)
+    return path
+
+
+@pytest.fixture(scope="module")
+def said_of_damages(tmp_path_factory) -> str:
+    """What dbt says of a raw store with all of these damages."""
+    folder = tmp_path_factory.mktemp("damaged")
+    with open_raw_store(small_store(folder)) as connection:
+        for statement, _, _ in DAMAGES.values():
+            connection.execute(statement)
+    environment = dbt_environment(folder)
+    built = run_dbt("build", "--select", "path:models/staging", "scorers", env=environment)
+    assert built.returncode == 1
+    return built.stdout
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_raw_store_stops_the_build(said_of_damages, damage):
+    _, test, said = DAMAGES[damage]
+    assert f"{test}: " in said_of_damages
+    first, *rows = said_of_damages.partition(f"{test}: ")[2].splitlines()
+    assert "failing row(s)" in first
+    # The row that is to blame is named under its test: up to five of them.
+    assert any(said in row for row in rows[:5])
+
+
+def test_suspicious_scores_are_warned_of_and_unfinished_runs_fail(tmp_path):
+    with open_raw_store(small_store(tmp_path)) as connection:
+        connection.execute(
+            f"""
+            update raw.generations set completion_text = ''
+            where request_id in (
+                select request_id from raw.run_requests
+                where run_id = '{RUN}' and benchmark_id = 'triviaqa'
+            );
+            update raw.run_sessions set benchmark_ids = ['gsm8k', 'xlsum_ja', 'nothing_of_it']
+            where run_id = '{RUN}';
+            insert into raw.run_session_ends
+            select session_id, 1, 1, 0, now() from raw.run_sessions where run_id = '{RUN}'"""
+        )
+    environment = dbt_environment(tmp_path)
+    seeds = run_dbt("seed", env=environment)
+    assert seeds.returncode == 0, seeds.stdout[-3000:]
+    wanted = ("+fct_run_scores", "stg_run_session_ends")
+    models = run_dbt("run", "--select", *wanted, env=environment)
+    assert models.returncode == 0, models.stdout[-3000:]
+    tests = ("assert_no_run_score_is_suspicious", "assert_finished_runs_have_all_items")
+    said = run_dbt("test", "--select", *tests, env=environment).stdout
+    suspicious = said.partition("assert_no_run_score_is_suspicious: ")[2].splitlines()
+    of_triviaqa = {line for line in suspicious if f"run_id={RUN}, benchmark_id=triviaqa" in line}
+    assert any(
+        "more than 20% of the completions are empty, found=1" in line for line in of_triviaqa
+    )
+    assert any("the score is zero" in line for line in of_triviaqa)
+    unfinished = said.partition("assert_finished_runs_have_all_items: ")[2]
+    for benchmark_id in ("gsm8k", "xlsum_ja", "nothing_of_it"):
+        assert f"run_id={RUN}, benchmark_id={benchmark_id}" in unfinished
+    assert "ERROR=1" in said
+    assert "WARN=1" in said
