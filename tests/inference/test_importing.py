@@ -79,6 +79,14 @@ def test_the_scores_of_the_harness_come_out(built_warehouse):
     assert {row[3:] for row in rows} == {(0, "example/made-1b", False)}
 
 
+def test_what_nobody_logged_is_unknown_and_not_none(built_warehouse):
+    query = (
+        "select benchmark_id, truncated_count from marts.fct_run_scores"
+        " where item_set = 'imported' and benchmark_id in ('boxes', 'capitals') order by all"
+    )
+    assert ask(built_warehouse, query) == [("boxes", 0), ("capitals", None)]
+
+
 def test_imported_scores_enter_no_benchmark_score(built_warehouse):
     query = "select count(*) from marts.fct_benchmark_scores where model_id = 'example/made-1b'"
     assert ask(built_warehouse, query) == [(0,)]

@@ -27,7 +27,11 @@ items as (
         count(*) filter (where score is null) as unscored_sample_count,
         count(*) filter (where is_tie) as tie_count,
         count(*) filter (where is_empty) as empty_count,
-        count(*) filter (where is_truncated) as truncated_count,
+        -- Of imported completions nobody knows why they ended: that is unknown, not none.
+        case
+            when not coalesce(bool_or(is_empty is not null and is_truncated is null), false)
+                then count(*) filter (where is_truncated)
+        end as truncated_count,
         count(*) filter (where unscored_reason = 'failed') as failed_count
     from item_scores
     group by piece_id, item_hash
