@@ -6,10 +6,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
+import tokenizers
+from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from inference.errors import SandboxError
-from inference.importing import import_samples, sample_files
-from inference.measuring import measure
+from inference.exchange.importing import import_samples, sample_files
+from inference.measuring.measure import measure
+from inference.planning.declarations import BENCHMARKS
+from inference.planning.tokenizers import Tokenizer, read_tokenizer
 from tests.dbt_project import REPOSITORY, dbt_environment, run_dbt
 from warehouse.loading import load
 
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-LOGGED_ELSEWHERE = REPOSITORY / "tests" / "inference" / "lm_eval_samples"
+LOGGED_ELSEWHERE = REPOSITORY / "tests" / "inference" / "exchange" / "lm_eval_samples"
 """What lm-evaluation-harness 0.4.13 logged of a made-up model on a few documents of our own."""
 
 
@@ -37,3 +41,28 @@ def built_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build = run_dbt("build", env=environment)
     assert build.returncode == 0, build.stdout[-8_000:]
     return directory / "warehouse.duckdb"
+
+
+@pytest.fixture(scope="session")
+def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small byte-level tokenizer, trained on the demonstration items."""
+    tokenizer = tokenizers.Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    texts = [path.read_text(encoding="utf-8") for path in BENCHMARKS.glob("*/demo/*.json*")]
+    # Letters after a space are one token each, as in every tokenizer of a language model.
+    texts += ["Answer: A\nAnswer: B\nAnswer: C\nAnswer: D\n"] * 20
+    trainer = trainers.BpeTrainer(
+        vocab_size=2000,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    folder = tmp_path_factory.mktemp("tokenizer")
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tokenizer(tokenizer_folder: Path) -> Tokenizer:
+    return read_tokenizer(str(tokenizer_folder))

@@ -7,8 +7,8 @@ import re
 import click
 import pytest
 
+from app.cli import main
 from tests.dbt_project import REPOSITORY
-from warehouse.cli import main
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 DOCUMENTATION = README + (REPOSITORY / "models" / "overview.md").read_text(encoding="utf-8")

@@ -9,8 +9,8 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 
+from app.cli import main
 from tests.dbt_project import REPOSITORY
-from warehouse.cli import main
 
 if TYPE_CHECKING:
     from pathlib import Path

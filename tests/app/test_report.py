@@ -91,7 +91,7 @@ def test_the_report_names_the_file_and_what_to_type_next(report, built_warehouse
 
 def test_the_report_without_any_build_is_an_error_that_says_what_to_do(tmp_path):
     result = subprocess.run(
-        [sys.executable, "-c", "import warehouse.cli; warehouse.cli.main(['report'])"],
+        [sys.executable, "-c", "import app.cli; app.cli.main(['report'])"],
         cwd=REPOSITORY,
         env={**os.environ, "EVALWH_WAREHOUSE": str(tmp_path / "none.duckdb")},
         capture_output=True,

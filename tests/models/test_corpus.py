@@ -9,7 +9,7 @@ from rouge_score import scoring
 from sacrebleu import corpus_bleu as reference_bleu
 from sacrebleu.metrics.bleu import BLEU
 
-from inference.translations import translation_statistics
+from inference.measuring.translations import translation_statistics
 from models.estimation.corpus import bleu_of_sums, corpus_bleu, median_of_resampled_means
 from models.intermediate.scores.int_corpus_scores import scores_of
 

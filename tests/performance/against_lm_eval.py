@@ -27,16 +27,16 @@ import duckdb
 import requests
 from rich.console import Console
 
-from inference.client import ClientSettings
-from inference.declarations import read_benchmark
-from inference.fetch import fetch
-from inference.few_shot import split_items, with_shots
-from inference.files import cached_files
-from inference.items import read_items
-from inference.progress import RunProgress
-from inference.prompts import item_text, prompt_prefix
-from inference.running import run
-from inference.sessions import RunConfig
+from inference.asking.client import ClientSettings
+from inference.asking.progress import RunProgress
+from inference.asking.running import run
+from inference.asking.sessions import RunConfig
+from inference.planning.declarations import read_benchmark
+from inference.planning.fetch import fetch
+from inference.planning.few_shot import split_items, with_shots
+from inference.planning.files import cached_files
+from inference.planning.items import read_items
+from inference.planning.prompts import item_text, prompt_prefix
 from warehouse.loading import load
 
 NUMBER = re.compile(r"#### (\-?[0-9\.\,]+)")

@@ -28,10 +28,10 @@ from pathlib import Path
 import duckdb
 import psutil
 
-from inference.asking import ask_all
-from inference.client import Client, ClientSettings, bundles
-from inference.recording import Recorder
-from inference.requests import Model, Request, Sampling, prompt_id, request_id
+from inference.asking.ask import ask_all
+from inference.asking.client import Client, ClientSettings, bundles
+from inference.asking.recording import Recorder
+from inference.planning.requests import Model, Request, Sampling, prompt_id, request_id
 from tests.dbt_project import REPOSITORY
 from warehouse.loading import load
 from warehouse.shard_files import SCHEMAS
@@ -77,7 +77,7 @@ def main() -> None:
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.inference.stub_server", "--port", str(port), "--fast"],
+        [sys.executable, "-m", "tests.inference.asking.stub_server", "--port", str(port), "--fast"],
         cwd=REPOSITORY,
     )
     try:

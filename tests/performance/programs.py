@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from inference.sandbox import Sandbox
+from inference.measuring.sandbox import Sandbox
 
 TEMPLATE = '''
 from typing import List

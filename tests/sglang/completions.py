@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import requests
 
-from inference.tokenizers import read_tokenizer
+from inference.planning.tokenizers import read_tokenizer
 from tests.dbt_project import REPOSITORY
 
 OUTPUT = REPOSITORY / "tests" / "warehouse" / "completions.parquet"

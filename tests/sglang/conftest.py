@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.serving import ServeConfig, serving
+from inference.asking.serving import ServeConfig, serving
 from tests.sglang.servers import MODEL_ID, converted_model, cpu_environment
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import psutil
 
-from inference.serving import ServeConfig, serving
+from inference.asking.serving import ServeConfig, serving
 from tests.dbt_project import REPOSITORY
 from tests.sglang.servers import MODEL_ID, converted_model, cpu_environment, free_port
 

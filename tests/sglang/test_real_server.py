@@ -14,13 +14,13 @@ import duckdb
 import pytest
 from rich.console import Console
 
-from inference.client import ClientSettings
+from inference.asking.client import ClientSettings
+from inference.asking.progress import RunProgress
+from inference.asking.running import run
+from inference.asking.serving import ServeConfig, serving
+from inference.asking.sessions import RunConfig
 from inference.errors import EndpointError, ServeError
-from inference.progress import RunProgress
-from inference.running import run
-from inference.serving import ServeConfig, serving
-from inference.sessions import RunConfig
-from inference.tokenizers import read_tokenizer
+from inference.planning.tokenizers import read_tokenizer
 from tests.dbt_project import REPOSITORY
 from tests.sglang.kills import KilledRun, kill_client, kill_server, restartable
 from tests.sglang.servers import HERE, MODEL_ID

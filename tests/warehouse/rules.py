@@ -136,24 +136,10 @@ def adversarial_texts(count: int, seed: int) -> list[str]:
 def rendered(call: str) -> str:
     """SQL of a call of one of the project's macros."""
     macros = "\n".join(
-        (REPOSITORY / "warehouse" / "macros" / f"{name}.sql").read_text(encoding="utf-8")
-        for name in MACROS
+        path.read_text(encoding="utf-8")
+        for folder in ("rules", "statistics")
+        for path in sorted((REPOSITORY / "warehouse" / "macros" / folder).glob("*.sql"))
     )
     environment = Environment()
     environment.globals["var"] = {"z_95": 1.959963984540054}.__getitem__
     return environment.from_string(macros + "{{ " + call + " }}").render()
-
-
-MACROS = (
-    "stripped",
-    "first_paragraph",
-    "last_number",
-    "number_after_hashes",
-    "plain_number",
-    "after_the_answer_is",
-    "alias_form",
-    "wilson_bound",
-    "clustered_standard_error",
-    "effective_count",
-    "pass_at",
-)

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from warehouse.cli import main
+from app.cli import main
 from warehouse.query import query_lines
 
 

@@ -13,8 +13,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from inference.declarations import benchmark_ids, protocols_of, read_benchmark
-from inference.importing import AS_LOGGED
+from inference.exchange.importing import AS_LOGGED
+from inference.planning.declarations import benchmark_ids, protocols_of, read_benchmark
 from tests.dbt_project import REPOSITORY, copy_project, dbt_environment, run_dbt
 from tests.warehouse.rules import adversarial_texts, rendered
 from warehouse.functions import Plugin
@@ -45,7 +45,7 @@ def changed(built_warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         writer = csv.DictWriter(file, scorers[0].keys(), lineterminator="\n")
         writer.writeheader()
         writer.writerows(scorers)
-    macro = project / "warehouse" / "macros" / "alias_form.sql"
+    macro = project / "warehouse" / "macros" / "rules" / "alias_form.sql"
     macro.write_text(macro.read_text().replace("full_lower({{ text }})", "{{ text }}"))
     with duckdb.connect(str(directory / "warehouse.duckdb")) as connection:
         # A mark that scoring again would wipe out.

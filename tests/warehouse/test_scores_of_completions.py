@@ -21,7 +21,7 @@ import pytest
 from rouge_score import rouge_scorer
 from sacrebleu import sentence_bleu
 
-from inference.measuring import measure
+from inference.measuring.measure import measure
 from tests.dbt_project import REPOSITORY, dbt_environment, run_dbt
 from tests.warehouse import rules
 from tests.warehouse.rules import adversarial_texts

@@ -1,0 +1,437 @@
+"""Commands: `evalwh fetch`, `plan`, `serve`, `run`, `load`, `import`, `measure` and `status`.
+
+They import what they use when they run, so that none waits for the libraries of another.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from inference.asking.sessions import ItemSet, RunConfig
+
+CACHE = Path("data/benchmarks")
+
+
+@contextmanager
+def errors_as_messages() -> Iterator[None]:
+    """Ends the command with exit code 1 and a message, not a traceback."""
+    from inference.errors import InferenceError
+    from warehouse.errors import WarehouseError
+
+    try:
+        yield
+    except (InferenceError, WarehouseError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+cache_option = click.option(
+    "--cache",
+    type=click.Path(path_type=Path),
+    default=CACHE,
+    envvar="EVALWH_BENCHMARKS",
+    show_default=True,
+    help="Folder of the benchmarks' files.",
+)
+protocol_option = click.option(
+    "--protocol", default="reference", show_default=True, help="Protocol of the benchmarks."
+)
+benchmarks_option = click.option(
+    "--benchmarks",
+    default="all",
+    show_default=True,
+    help="Names with commas between them, or `all`.",
+)
+
+
+def run_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that `plan` and `run` have in common."""
+    options = [
+        click.option("--model", required=True, help="Hugging Face repository id of the model."),
+        click.option(
+            "--endpoint",
+            "endpoints",
+            multiple=True,
+            help="Address of a running SGLang server or router; may be given several times.",
+        ),
+        benchmarks_option,
+        protocol_option,
+        click.option(
+            "--items",
+            "item_set",
+            type=click.Choice(["real", "demo"]),
+            default="real",
+            show_default=True,
+            help="The benchmarks' own items, or the demonstration items of this project.",
+        ),
+        click.option("--limit", type=click.IntRange(min=1), help="Items per benchmark."),
+        click.option("--revision", help="The model's commit, where the server does not say it."),
+        click.option("--tokenizer", help="Folder or repository of the tokenizer."),
+        click.option(
+            "--context-length",
+            type=click.IntRange(min=1),
+            help="Tokens of prompt and completion, where the server's own is not meant.",
+        ),
+        cache_option,
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("benchmarks", nargs=-1)
+@click.option("--mirror", help="Folder or address that has the files under their cache paths.")
+@cache_option
+def fetch(benchmarks: tuple[str, ...], mirror: str | None, cache: Path) -> None:
+    """Bring the files of BENCHMARKS (all, unless named) here, and verify them."""
+    from inference.errors import BenchmarkFileError
+    from inference.planning.declarations import benchmark_ids, read_benchmark
+    from inference.planning.fetch import fetch as fetch_files
+
+    missing: list[str] = []
+    with errors_as_messages():
+        for name in benchmarks or benchmark_ids():
+            files = []
+            try:
+                for file in fetch_files(read_benchmark(name), cache, mirror):
+                    files.append(file)
+            except BenchmarkFileError as error:
+                missing.append(f"{name}: {error}")
+            new_count = sum(file.is_new for file in files)
+            click.echo(f"{name}: {len(files)} files verified, {new_count} of them new")
+            for departure in dict.fromkeys(file.departure for file in files if file.departure):
+                click.echo(f"  stand-in: {departure}")
+            for file in files:
+                if not file.is_pinned:
+                    click.echo(f"  not pinned: {file.path.name} has sha256 {file.sha256}")
+    if missing:
+        raise click.ClickException("\n".join(missing))
+
+
+@click.command()
+@run_options
+def plan(**options: Any) -> None:
+    """Print how many requests and tokens a run needs, and what is there already.
+
+    Without --endpoint, --tokenizer, --context-length and --revision say what a server would.
+    """
+    import asyncio
+
+    from rich.console import Console
+
+    with errors_as_messages():
+        from inference.asking.plan_report import plan_report
+
+        config = _config(options, needs_server=False)
+        asyncio.run(plan_report(config, Console()))
+
+
+@click.command()
+@click.argument("model")
+@click.option("--model-id", help="Name under which to serve it.  [default: MODEL]")
+@click.option("--port", type=int, default=30000, show_default=True)
+@click.option("--cpu", is_flag=True, help="Serve without a GPU.")
+@click.option(
+    "--log", type=click.Path(path_type=Path), default=Path("data/sglang.log"), show_default=True
+)
+@click.option("--python", help="The Python that has sglang.", envvar="EVALWH_SGLANG_PYTHON")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def serve(
+    model: str,
+    model_id: str | None,
+    port: int,
+    cpu: bool,
+    log: Path,
+    python: str | None,
+    arguments: tuple[str, ...],
+) -> None:
+    """Start an SGLang server of MODEL (folder or repository), until Ctrl-C.
+
+    ARGUMENTS after `--` go to sglang.launch_server as they are.
+    """
+    import signal
+    import sys
+
+    from inference.asking.serving import ServeConfig, serving
+
+    # Whoever stops us with SIGTERM wants the server stopped too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    config = ServeConfig(
+        model, model_id, port, cpu, log, python=python or sys.executable, arguments=arguments
+    )
+    with errors_as_messages():
+        click.echo(f"Starting {model}; its log is {log} ...")
+        with serving(config) as url:
+            click.echo(f"{url} is ready; stop it with Ctrl-C.")
+            try:
+                signal.pause()
+            except KeyboardInterrupt:
+                click.echo("Stopping ...")
+
+
+@click.command()
+@run_options
+@click.option("--serve", "serves", is_flag=True, help="Start a server for this run.")
+@click.option("--serve-model", help="Folder or repository to serve.  [default: MODEL]")
+@click.option("--cpu", is_flag=True, help="With --serve: serve without a GPU.")
+@click.option(
+    "--python", help="With --serve: the Python that has sglang.", envvar="EVALWH_SGLANG_PYTHON"
+)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(min=1),
+    default=16,
+    show_default=True,
+    help="Batches under way at the same time, per server.",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=32,
+    show_default=True,
+    help="Prompts per call.",
+)
+@click.option(
+    "--attempts",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="Attempts of a call before its prompts are given up.",
+)
+@click.option(
+    "--timeout", type=float, default=1800.0, show_default=True, help="Seconds for one call."
+)
+@click.option(
+    "--patience",
+    type=float,
+    default=600.0,
+    show_default=True,
+    help="Seconds that a server may be away.",
+)
+@click.option("--no-load", is_flag=True, help="Leave the answers in shards.")
+def run(
+    serves: bool,
+    serve_model: str | None,
+    cpu: bool,
+    python: str | None,
+    no_load: bool,
+    **options: Any,
+) -> None:
+    """Ask a model every item that it has not answered yet, and load what it said."""
+    import dataclasses
+    import signal
+    import sys
+
+    from rich.console import Console
+
+    from inference.asking.progress import RunProgress
+    from inference.asking.running import missing_files
+    from inference.asking.running import run as run_model
+    from inference.asking.serving import ServeConfig, serving
+    from warehouse.loading import load as load_shards
+
+    # What has been answered is kept when somebody stops us.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    console = Console()
+    with errors_as_messages():
+        config = _config(options, needs_server=not serves)
+        missing = missing_files(config)
+        if missing:
+            raise click.ClickException(
+                "\n".join(missing) + "\nor name the others with --benchmarks"
+            )
+        server: Any = nullcontext(None)
+        if serves:
+            server = serving(
+                ServeConfig(
+                    serve_model or config.model_id,
+                    config.model_id,
+                    port=0,
+                    is_cpu=cpu,
+                    python=python or sys.executable,
+                )
+            )
+        with server as url:
+            if url is not None:
+                config = dataclasses.replace(config, endpoints=(url,))
+            with RunProgress(console) as progress:
+                report = run_model(config, progress)
+        click.echo(
+            f"{report.run_id}: {report.planned_count} requests, {report.known_count} answered"
+            f" before, {report.answered_count} now, {report.failed_count} failed"
+        )
+        for departure in report.departures:
+            click.echo(f"  departure: {departure}")
+        if not no_load:
+            loaded = load_shards(config.shards, config.store)
+            click.echo(
+                f"{loaded.row_count} rows of {loaded.shard_count} shards are in {config.store}"
+            )
+    if report.failed_count:
+        raise click.ClickException(
+            f"{report.failed_count} requests failed; the same command asks them again. First"
+            " errors:\n  " + "\n  ".join(report.first_errors)
+        )
+
+
+@click.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.option("--keep", is_flag=True, help="Leave the shards where they are.")
+@click.option(
+    "--patience",
+    type=float,
+    default=60.0,
+    show_default=True,
+    help="Seconds to wait for another process to let go of the raw store.",
+)
+def load(folder: Path | None, keep: bool, patience: float) -> None:
+    """Bring shards (those of FOLDER, or data/shards) into the raw store, each once."""
+    from warehouse.loading import load as load_shards
+    from warehouse.raw_store import raw_store_path
+    from warehouse.shard_files import shards_path
+
+    with errors_as_messages():
+        store = raw_store_path()
+        report = load_shards(
+            folder or shards_path(), store, keep_files=keep, patience_seconds=patience
+        )
+    click.echo(f"{report.row_count} rows of {report.shard_count} shards are in {store}")
+    if report.damaged:
+        raise click.ClickException("\n".join(report.damaged))
+
+
+@click.command("import")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--model", help="Repository id of the model, where the results do not say it.")
+@click.option("--revision", help="The model's commit, where the results do not say it.")
+@click.option(
+    "--scorer",
+    "scorers",
+    multiple=True,
+    metavar="TASK=SCORER",
+    help="Score a task's completions by a scorer of warehouse/seeds/scorers.csv, not as logged.",
+)
+def import_samples(
+    paths: tuple[Path, ...], model: str | None, revision: str | None, scorers: tuple[str, ...]
+) -> None:
+    """Bring samples that lm-evaluation-harness logged into the raw store.
+
+    PATHS are files named samples_<task>_<time>.jsonl, or folders with such files. What is there
+    already is not brought in twice.
+    """
+    from inference.errors import SamplesFileError
+    from inference.exchange.importing import import_samples as import_file
+    from inference.exchange.importing import sample_files
+    from warehouse.loading import load as load_shards
+    from warehouse.raw_store import raw_store_path
+    from warehouse.shard_files import shards_path
+
+    by_task = dict(_pair(text) for text in scorers)
+    refused: list[str] = []
+    with errors_as_messages():
+        for path in sample_files(paths):
+            try:
+                done = import_file(
+                    path, shards_path(), model_id=model, revision=revision, scorers=by_task
+                )
+            except SamplesFileError as error:
+                refused.append(str(error))
+                continue
+            for benchmark_id, count in done.item_counts.items():
+                click.echo(f"{benchmark_id}: {count} items of {done.run_id}, scored {done.scorer}")
+        load_shards(shards_path(), raw_store_path())
+    if refused:
+        raise click.ClickException("\n".join(refused))
+
+
+def _pair(text: str) -> tuple[str, str]:
+    task, separator, scorer = text.partition("=")
+    if not separator:
+        raise click.UsageError(f"--scorer takes TASK=SCORER, not {text!r}")
+    return task, scorer
+
+
+@click.command()
+def measure() -> None:
+    """Find out what SQL cannot say of completions, once for each of them.
+
+    Counts BLEU's n-grams, and runs generated programs in a sandbox (which takes bubblewrap).
+    """
+    from inference.measuring.measure import Measure
+    from inference.measuring.measure import measure as measure_completions
+    from warehouse.raw_store import raw_store_path
+    from warehouse.shard_files import shards_path
+
+    def say(one: Measure, done: int, total: int) -> None:
+        click.echo(f"{one.table}: {done} of {total} completions")
+
+    with errors_as_messages():
+        done = measure_completions(shards_path(), raw_store_path(), say)
+    if not any(done.values()):
+        click.echo("Every completion that needs measuring has been measured.")
+
+
+@click.command()
+def status() -> None:
+    """Print per run and benchmark what is asked, answered, failed and loaded."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from inference.asking.status import status as read_status
+    from warehouse.raw_store import raw_store_path
+    from warehouse.shard_files import shards_path
+
+    with errors_as_messages():
+        rows = read_status(shards_path(), raw_store_path())
+    if not rows:
+        click.echo("Nothing has been asked yet; `evalwh run` asks.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("run", "benchmark"):
+        table.add_column(name, overflow="fold")
+    for name in ("asked", "answered", "failed", "loaded"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(*(str(value) for value in row))
+    Console(highlight=False).print(table)
+
+
+def _config(options: dict[str, Any], *, needs_server: bool) -> RunConfig:
+    from inference.asking.client import ClientSettings
+    from inference.asking.sessions import RunConfig, selected_benchmarks
+    from warehouse.raw_store import raw_store_path
+    from warehouse.shard_files import shards_path
+
+    if not options["endpoints"] and needs_server:
+        raise click.UsageError("name a server with --endpoint, or start one with --serve")
+    item_set: ItemSet = options["item_set"]
+    names = [name.strip() for name in options["benchmarks"].split(",") if name.strip()]
+    defaults = ClientSettings()
+    return RunConfig(
+        model_id=options["model"],
+        benchmark_ids=selected_benchmarks(names, options["protocol"]),
+        endpoints=options["endpoints"],
+        revision=options["revision"],
+        tokenizer=options["tokenizer"],
+        context_length=options["context_length"],
+        protocol=options["protocol"],
+        item_set=item_set,
+        limit=options["limit"],
+        cache=options["cache"],
+        shards=shards_path(),
+        store=raw_store_path(),
+        client=ClientSettings(
+            options.get("concurrency", defaults.concurrency),
+            options.get("batch_size", defaults.batch_size),
+            options.get("attempts", defaults.attempt_limit),
+            options.get("timeout", defaults.timeout_seconds),
+            options.get("patience", defaults.patience_seconds),
+        ),
+    )

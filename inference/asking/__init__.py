@@ -1,0 +1,1 @@
+"""Asking: from requests to shards, over SGLang servers."""

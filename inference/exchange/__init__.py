@@ -1,0 +1,1 @@
+"""Exchange: what other harnesses wrote, and what they can read."""

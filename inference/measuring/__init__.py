@@ -1,0 +1,1 @@
+"""Measuring: what SQL cannot say of completions, once for each of them."""

@@ -1,0 +1,39 @@
+"""Programs: what models wrote in answer to HumanEval, put together with its tests and run."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from inference.measuring.sandbox import Sandbox, check_sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from inference.measuring.sandbox import ProgramResult
+
+MEASURE_VERSION = 1
+"""Goes up with every change of what is run, or of how."""
+
+STOP_WORDS = ("\nclass", "\ndef", "\n#", "\n@", "\nprint", "\nif", "\n```", "<file_sep>")
+"""Where bigcode-evaluation-harness cuts a completion off; servers were told so, too."""
+
+
+def program_of(fields: dict[str, str], completion: str) -> str:
+    """The text that is executed: prompt, completion, the item's test, and a call of it."""
+    ends = [at for word in STOP_WORDS if (at := completion.find(word)) >= 0]
+    completion = completion[: min(ends, default=len(completion))]
+    return f"{fields['prompt']}{completion}\n\n{fields['test']}\ncheck({fields['entry_point']})"
+
+
+def outcomes(completions: Iterable[tuple[str, str]]) -> Iterator[ProgramResult]:
+    """What became of each program; pairs of an item's fields, as JSON, and a completion.
+
+    Raises:
+        SandboxError: programs cannot be run safely on this machine.
+    """
+    check_sandbox()
+    with Sandbox() as sandbox:
+        yield from sandbox.run_all(
+            program_of(json.loads(fields), completion) for fields, completion in completions
+        )

@@ -1,0 +1,82 @@
+"""Exported samples hold what was asked, answered and scored."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+from click.testing import CliRunner
+
+from app.cli import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def typed(built_warehouse: Path, monkeypatch):
+    monkeypatch.setenv("EVALWH_WAREHOUSE", str(built_warehouse))
+    monkeypatch.setenv("EVALWH_GENERATIONS", str(built_warehouse.parent / "generations.duckdb"))
+    return lambda *arguments: CliRunner().invoke(main, list(arguments))
+
+
+def ask(path: Path, query: str) -> list[tuple]:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_every_item_of_a_run_is_a_line(typed, built_warehouse, tmp_path):
+    ((run_id,),) = ask(
+        built_warehouse,
+        "select distinct run_id from marts.fct_run_scores where model_id like '%SmolLM2%'",
+    )
+    result = typed("export", run_id, str(tmp_path / "out"))
+    assert result.exit_code == 0, result.output
+    expected = ask(
+        built_warehouse,
+        "select benchmark_id, item_count + unscored_count, score, standard_error_method"
+        f" from marts.fct_run_scores where run_id = '{run_id}' order by all",
+    )
+    assert len(expected) == 20
+    for benchmark_id, count, score, method in expected:
+        (path,) = (tmp_path / "out").glob(f"samples_{benchmark_id}_2*.jsonl")
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        assert len(lines) == count
+        values = [list(line.values())[-1] for line in lines]
+        if method == "clustered":
+            assert sum(values) / len(values) == pytest.approx(score)
+        for line in lines:
+            assert len(line["arguments"]) == len(line["resps"]) > 0
+
+
+def test_generations_and_choices_have_the_shape_of_the_harness(typed, built_warehouse, tmp_path):
+    ((run_id,),) = ask(
+        built_warehouse,
+        "select distinct run_id from marts.fct_run_scores where model_id like '%SmolLM2%'",
+    )
+    typed("export", run_id, str(tmp_path))
+
+    def first(benchmark_id: str) -> dict:
+        (path,) = tmp_path.glob(f"samples_{benchmark_id}_2*.jsonl")
+        sample = json.loads(path.read_text(encoding="utf-8").splitlines()[0])
+        sample["arguments"] = [list(one.values()) for one in sample["arguments"].values()]
+        return sample
+
+    gsm8k, mmlu, xwino, humaneval = map(first, ("gsm8k", "mmlu", "xwino_en", "humaneval"))
+    (prompt, options), (response,) = gsm8k["arguments"][0], gsm8k["resps"][0]
+    assert prompt.endswith("Answer:")
+    assert options["until"] == ["Question:", "</s>", "<|im_end|>"]
+    assert isinstance(response, str)
+    assert [continuation for _, continuation in mmlu["arguments"]] == [" A", " B", " C", " D"]
+    assert all(float(log_likelihood) <= 0 for ((log_likelihood, _),) in mmlu["resps"])
+    assert len({context for context, _ in xwino["arguments"]}) == 2
+    assert len(humaneval["resps"][0]) == 10
+
+
+def test_an_unknown_run_is_a_message_with_those_there_are(typed, tmp_path):
+    result = typed("export", "nobody", str(tmp_path / "out"))
+    assert result.exit_code == 1
+    assert "there is no run 'nobody'; there are: HuggingFaceTB_SmolLM2" in result.output
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,253 @@
+"""Samples of another harness are imported wholly, once, and keep the scores that were logged."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+from click.testing import CliRunner
+
+from app.cli import main
+from inference.errors import SamplesFileError
+from inference.exchange.importing import import_samples, sample_files
+from inference.exchange.lm_eval_samples import open_samples, read_samples
+from tests.conftest import LOGGED_ELSEWHERE
+from warehouse.loading import load
+from warehouse.raw_store import open_raw_store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TIME = "2026-11-23T22-06-38.045707"
+
+
+def ask(path: Path, query: str) -> list[tuple]:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return connection.execute(query).fetchall()
+
+
+def the_file(task: str) -> Path:
+    return LOGGED_ELSEWHERE / f"samples_{task}_{TIME}.jsonl"
+
+
+def write_samples(folder: Path, *lines: object, task: str = "task") -> Path:
+    path = folder / f"samples_{task}_{TIME}.jsonl"
+    texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
+    path.write_text("\n".join(texts), encoding="utf-8")
+    return path
+
+
+def choice(**changes: object) -> dict[str, object]:
+    """A document with two choices of which the second is more likely and right."""
+    return {
+        "doc_id": 0,
+        "doc": {"question": "?"},
+        "target": "1",
+        "arguments": {
+            "gen_args_0": {"arg_0": "Q:", "arg_1": " 1"},
+            "gen_args_1": {"arg_0": "Q:", "arg_1": " 0"},
+        },
+        "resps": [[["-2.0", "False"]], [["-1.0", "False"]]],
+        "filtered_resps": [["-2.0", "False"], ["-1.0", "False"]],
+        "filter": "none",
+        "metrics": ["acc"],
+        "acc": 1.0,
+        **changes,
+    }
+
+
+def test_the_scores_of_the_harness_come_out(built_warehouse):
+    results = json.loads((LOGGED_ELSEWHERE / f"results_{TIME}.json").read_text("utf-8"))["results"]
+    expected = {
+        "boxes": results["boxes"]["acc,none"],
+        "capitals": results["capitals"]["exact_match,none"],
+        "last_words": results["last_words"]["acc,none"],
+        "rivers_and_metals": results["rivers_and_metals"]["acc,none"],
+        "sums/strict-match": results["sums"]["exact_match,strict-match"],
+        "sums/flexible-extract": results["sums"]["exact_match,flexible-extract"],
+    }
+    rows = ask(
+        built_warehouse,
+        "select benchmark_id, score, per_character_score, unscored_count, model_id, is_complete"
+        " from marts.fct_run_scores where item_set = 'imported'",
+    )
+    assert {row[0]: pytest.approx(row[1]) for row in rows} == expected
+    (by_character,) = (row[2] for row in rows if row[0] == "rivers_and_metals")
+    assert by_character == pytest.approx(results["rivers_and_metals"]["acc_norm,none"])
+    assert {row[3:] for row in rows} == {(0, "example/made-1b", False)}
+
+
+def test_what_nobody_logged_is_unknown_and_not_none(built_warehouse):
+    query = (
+        "select benchmark_id, truncated_count from marts.fct_run_scores"
+        " where item_set = 'imported' and benchmark_id in ('boxes', 'capitals') order by all"
+    )
+    assert ask(built_warehouse, query) == [("boxes", 0), ("capitals", None)]
+
+
+def test_imported_scores_enter_no_benchmark_score(built_warehouse):
+    query = "select count(*) from marts.fct_benchmark_scores where model_id = 'example/made-1b'"
+    assert ask(built_warehouse, query) == [(0,)]
+
+
+def test_metrics_that_are_scored_otherwise_here_are_found(built_warehouse):
+    rows = ask(
+        built_warehouse,
+        "select item_id, metric, logged_score, score from marts.fct_logged_scores"
+        " where is_different order by all",
+    )
+    # acc_norm and acc_mutual_info are other metrics than the one that scores choices here.
+    assert rows == [("0", "acc_mutual_info", 0.0, 1.0), ("2", "acc_norm", 1.0, 0.0)]
+
+
+def test_a_scorer_can_be_named_for_completions(tmp_path):
+    done = import_samples(the_file("sums"), tmp_path, scorers={"sums": "gsm8k_strict"})
+    assert (done.scorer, done.item_counts) == ("gsm8k_strict", {"sums": 3})
+    as_logged = import_samples(the_file("sums"), tmp_path)
+    assert as_logged.item_counts == {"sums/strict-match": 3, "sums/flexible-extract": 3}
+    assert as_logged.run_id != done.run_id
+
+
+def test_importing_again_adds_nothing(tmp_path):
+    store = tmp_path / "generations.duckdb"
+
+    def counts() -> list[int]:
+        for path in sample_files([LOGGED_ELSEWHERE]):
+            import_samples(path, tmp_path / "shards")
+        load(tmp_path / "shards", store)
+        tables = ("run_sessions", "run_files", "items", "requests", "run_requests", "answers")
+        with open_raw_store(store, read_only=True) as connection:
+            return [
+                connection.execute(f"select count(*) from raw.{table}").fetchone()[0]
+                for table in (*tables, "logged_scores")
+            ]
+
+    first = counts()
+    assert first == [5, 6, 15, 20, 26, 20, 29]
+    assert counts() == first
+
+
+def test_what_is_exported_can_be_imported(built_warehouse, tmp_path, monkeypatch):
+    monkeypatch.setenv("EVALWH_WAREHOUSE", str(built_warehouse))
+    monkeypatch.setenv("EVALWH_GENERATIONS", str(built_warehouse.parent / "generations.duckdb"))
+    query = "select distinct run_id from marts.fct_run_scores where model_id like '%SmolLM2%'"
+    ((run_id,),) = ask(built_warehouse, query)
+    result = CliRunner().invoke(main, ["export", run_id, str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    for path in sample_files([tmp_path / "out"]):
+        import_samples(path, tmp_path / "shards")
+    load(tmp_path / "shards", tmp_path / "generations.duckdb")
+    with open_raw_store(built_warehouse.parent / "generations.duckdb", read_only=True) as ours:
+        completions = ours.execute(
+            "select completion_text, count(*) from raw.run_requests"
+            " inner join raw.generations using (request_id)"
+            f" where run_id = '{run_id}' and purpose = 'answer' group by all order by all"
+        ).fetchall()
+    with open_raw_store(tmp_path / "generations.duckdb", read_only=True) as imported:
+        assert (
+            completions
+            == imported.execute(
+                "select completion_text, count(*) from raw.run_requests"
+                " inner join raw.generations using (request_id) group by all order by all"
+            ).fetchall()
+        )
+        scorers = dict(
+            imported.execute(
+                "select distinct benchmark_id, scorer from raw.run_requests"
+            ).fetchall()
+        )
+    assert scorers["mmlu"] == scorers["hellaswag"] == "most_likely_choice"
+    assert scorers["gsm8k"] == "as_logged"
+
+
+@pytest.mark.parametrize(
+    ("target", "logged", "scorer"),
+    [
+        # Read as an index, 1 is the second choice, as a text the first: the accuracy tells.
+        ("1", 1.0, "most_likely_choice"),
+        ("0", 1.0, "most_likely_choice"),
+        ("elsewhere", 1.0, "as_logged"),
+    ],
+)
+def test_a_target_is_read_so_that_the_logged_accuracy_comes_out(tmp_path, target, logged, scorer):
+    path = write_samples(tmp_path, choice(target=target, acc=logged))
+    done = import_samples(path, tmp_path / "shards", model_id="example/model")
+    assert done.scorer == scorer
+    load(tmp_path / "shards", tmp_path / "store")
+    with open_raw_store(tmp_path / "store", read_only=True) as connection:
+        (gold,) = connection.execute("select gold_index from raw.items").fetchone()
+    assert gold == (1 if scorer == "most_likely_choice" else None)
+
+
+def test_no_mass_is_a_log_likelihood_and_no_number_is_a_failure(tmp_path):
+    path = write_samples(
+        tmp_path,
+        choice(resps=[[["-inf", "False"]], [["-1.0", "False"]]]),
+        choice(doc_id=1, resps=[[["nan", "False"]], [["-1.0", "False"]]]),
+    )
+    import_samples(path, tmp_path / "shards", model_id="example/model")
+    load(tmp_path / "shards", tmp_path / "store")
+    with open_raw_store(tmp_path / "store", read_only=True) as connection:
+        values = connection.execute("select log_likelihood from raw.log_likelihoods").fetchall()
+        assert sorted(values) == [(float("-inf"),), (-1.0,)]
+        (error,) = connection.execute("select error from raw.failures").fetchone()
+    assert error == "log-likelihoods were logged as (nan, -1.0)"
+
+
+def test_early_versions_list_no_metrics_and_have_plain_arguments(tmp_path):
+    sample = choice(arguments=[["Q:", " 1"], ["Q:", " 0"]], doc_hash="h")
+    del sample["metrics"], sample["filter"]
+    (read,) = read_samples(open_samples(write_samples(tmp_path, sample)))
+    assert (read.form, read.scores, read.filter) == ("choices", {"acc": 1.0}, "none")
+
+
+def test_targets_of_several_texts_are_read_back():
+    first, _ = read_samples(open_samples(the_file("capitals")))
+    assert first.golds == ("Tokyo", "lol")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", "line 1 is no JSON"),
+        ({"doc_id": 1}, "line 1 has no 'arguments'"),
+        (choice(resps=[]), "line 1 is not shaped like a logged sample: 2 arguments have 0"),
+        (
+            choice(arguments={"gen_args_0": {"arg_0": "Q"}}, resps=[["-1.0"]]),
+            "rolling log-likelihoods",
+        ),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_named(tmp_path, line, message):
+    path = write_samples(tmp_path, line)
+    with pytest.raises(SamplesFileError, match=message):
+        import_samples(path, tmp_path / "shards", model_id="example/model")
+    assert not (tmp_path / "shards").exists()
+
+
+def test_the_command_says_what_it_brought_and_what_it_could_not(tmp_path, monkeypatch):
+    monkeypatch.setenv("EVALWH_GENERATIONS", str(tmp_path / "generations.duckdb"))
+    monkeypatch.setenv("EVALWH_SHARDS", str(tmp_path / "shards"))
+
+    def typed(*arguments: str) -> tuple[int, str]:
+        result = CliRunner().invoke(main, ["import", *arguments])
+        return result.exit_code, result.output
+
+    write_samples(tmp_path, choice())
+    code, output = typed(str(tmp_path), str(LOGGED_ELSEWHERE))
+    assert code == 1
+    assert "does not say which model answered" in output
+    assert "rivers_and_metals: 3 items of example_made-1b-lm-eval-" in output
+    assert typed(str(tmp_path), "--model", "example/model")[0] == 0
+    assert typed(str(tmp_path / "missing"))[0] == 1
+    assert typed(str(LOGGED_ELSEWHERE), "--scorer", "sums")[0] == 2
+    code, output = typed(str(LOGGED_ELSEWHERE), "--scorer", "boxes=bleu")
+    assert code == 1
+    assert "'bleu' cannot score samples of the form contexts" in output
+    with open_raw_store(tmp_path / "generations.duckdb", read_only=True) as connection:
+        models = connection.execute(
+            "select distinct model_id from raw.run_sessions order by all"
+        ).fetchall()
+    assert models == [("example/made-1b",), ("example/model",)]
