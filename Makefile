@@ -10,6 +10,9 @@ DEV := $(VENV)/dev.stamp
 FAILED := $(VENV)/build.failed
 SQL := models analyses tests/warehouse warehouse/macros warehouse/ddl inference/benchmarks
 SGLANG := .venv-sglang
+# Pages and the sandbox's worker do their work when they are imported; dbt models are documented by dbt.
+API := app '!app.main' '!app.views' inference '!inference.measuring.sandbox_worker' warehouse \
+	$(subst /,.,$(basename $(wildcard models/estimation/*.py)))
 # -qq: warnings about the machine's own pip settings would bury what matters; errors still show.
 INSTALL := $(BIN)/python -m pip install -qq -c $(LOCK) -e
 
@@ -58,10 +61,14 @@ check: $(DEV) ## Lint Python and SQL, check types, parse the dbt project
 	$(BIN)/sqlfluff lint --disable-progress-bar $(SQL)
 	$(BIN)/dbt --quiet --warn-error --no-partial-parse parse
 
-docs: $(CORE) ## Write the documentation of every table into one HTML file
+# pdoc evaluates annotations that only the type checker ever sees, and warns of each.
+docs: $(DEV) ## Write the documentation: of every table into one HTML file, of the code into a folder
 	@test -e "$(WAREHOUSE)" || $(MAKE) --no-print-directory build
 	@$(BIN)/dbt --quiet docs generate --static
-	@echo "Open $(DBT_TARGET_PATH)/static_index.html in a browser."
+	@$(BIN)/python -W 'ignore:Error parsing type annotation' -m pdoc --docformat google \
+		--output-directory $(DBT_TARGET_PATH)/api $(API)
+	@echo "Open $(DBT_TARGET_PATH)/static_index.html (tables) and" \
+		"$(DBT_TARGET_PATH)/api/index.html (code) in a browser."
 
 figure: $(DEV) ## Draw the README's figure anew from the marts
 	@test -e "$(WAREHOUSE)" || $(MAKE) --no-print-directory build

@@ -31,6 +31,7 @@ def _errors_as_messages() -> Iterator[None]:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="evalwh")
 def main() -> None:
     """Evaluations of language models, from prompts to scaling laws."""
 
