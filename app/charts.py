@@ -1,6 +1,6 @@
 """Charts: figures of marts, as Altair specifications.
 
-Every function takes rows of one query of `app.warehouse` and draws them; uncertainty is drawn
+Every function takes rows of one query of `app.marts` and draws them; uncertainty is drawn
 with every estimate. Hues are those of Okabe and Ito, which people with colour-blindness can tell
 apart, and where hue matters a shape says the same.
 """

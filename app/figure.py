@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 import altair as alt
 
-from app import warehouse
+from app import marts
 from app.charts import BLUE, GREEN, GREY, VERMILION
+from app.snapshot import open_snapshot
 from app.wording import LANGUAGE_NAMES
 
 if TYPE_CHECKING:
-    from app.warehouse import Snapshot
+    from app.snapshot import Snapshot
 
 PANEL: Final = "paper_35"
 COMPONENT: Final = 2
@@ -26,7 +27,7 @@ LANGUAGE: Final = "ja"
 
 def japanese_component(snapshot: Snapshot) -> alt.HConcatChart:
     """Loadings of component 2 beside the abilities on it against Japanese training compute."""
-    loadings = warehouse.component_loadings(snapshot, PANEL, COMPONENT)
+    loadings = marts.component_loadings(snapshot, PANEL, COMPONENT)
     loadings["language_name"] = loadings["language"].map(LANGUAGE_NAMES)
     order = alt.Y("benchmark_name:N", title=None, sort=list(loadings["benchmark_name"]))
     colour = alt.Color(
@@ -51,8 +52,8 @@ def japanese_component(snapshot: Snapshot) -> alt.HConcatChart:
     )
 
     target = f"component_{COMPONENT}"
-    points = warehouse.scaling_points(snapshot, PANEL, target, LANGUAGE)
-    curve = warehouse.scaling_curve(snapshot, PANEL, target, LANGUAGE)
+    points = marts.scaling_points(snapshot, PANEL, target, LANGUAGE)
+    curve = marts.scaling_curve(snapshot, PANEL, target, LANGUAGE)
     x = alt.X(
         "log10_train_flop:Q",
         title="Training compute on Japanese text (powers of ten of operations)",
@@ -93,7 +94,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("path", type=Path)
     path: Path = parser.parse_args().path
-    japanese_component(warehouse.open_snapshot()).save(str(path), format="svg")
+    japanese_component(open_snapshot()).save(str(path), format="svg")
 
 
 if __name__ == "__main__":

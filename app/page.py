@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import warehouse
-from app.warehouse import NoSnapshotError, Snapshot, SourceState
+from app import marts
+from app.snapshot import NoSnapshotError, Snapshot, SourceState, open_snapshot
 
 
 def open_page(title: str, explanation: str) -> Snapshot:
@@ -16,7 +16,7 @@ def open_page(title: str, explanation: str) -> Snapshot:
     st.title(title)
     st.markdown(explanation)
     try:
-        snapshot = warehouse.open_snapshot()
+        snapshot = open_snapshot()
     except NoSnapshotError as error:
         st.info(str(error), icon=":material/hourglass_empty:")
         st.stop()
@@ -29,7 +29,7 @@ def choose_panel(snapshot: Snapshot) -> str:
 
     It is written into the address too, so that a copied address opens the same panel.
     """
-    panels = warehouse.panels(snapshot).set_index("panel_id")
+    panels = marts.panels(snapshot).set_index("panel_id")
     panel_ids = list(panels.index)
     # A box is forgotten with its page, and the address is emptied by the links between pages.
     chosen_before = st.session_state.get("chosen_panel", st.query_params.get("panel"))

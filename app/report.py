@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from app import warehouse
-from app.warehouse import Snapshot, SourceState
+from app import marts
+from app.snapshot import Snapshot, SourceState, open_snapshot
 from app.wording import BUDGET_LANGUAGE_NAMES, interval, number, probability, with_interval
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def main() -> None:
     console = Console(highlight=False)
     if console.width < NARROWEST:
         console.width = NARROWEST
-    snapshot = warehouse.open_snapshot()
+    snapshot = open_snapshot()
     _print_holdings(console, snapshot)
     console.print(f"\n[bold]On the study's models[/bold] (panel {PANEL}), with 95% intervals\n")
     console.print(_pairs(snapshot))
@@ -65,7 +65,7 @@ def _table(title: str, *columns: str) -> Table:
 
 def _print_holdings(console: Console, snapshot: Snapshot) -> None:
     """What there is, in which file, as of when."""
-    counts = warehouse.counts(snapshot).iloc[0]
+    counts = marts.counts(snapshot).iloc[0]
     source = escape(str(snapshot.source))
     console.print(
         f"[bold]{source}[/bold], built {snapshot.built_at:%Y-%m-%d %H:%M} UTC", soft_wrap=True
@@ -94,7 +94,7 @@ def _pairs(snapshot: Snapshot) -> Table:
         "by lineages",
         "q",
     )
-    pairs = warehouse.cross_lingual_pairs(snapshot, PANEL).head(PAIR_COUNT)
+    pairs = marts.cross_lingual_pairs(snapshot, PANEL).head(PAIR_COUNT)
     for _, row in pairs.iterrows():
         table.add_row(
             row["japanese_benchmark"],
@@ -115,7 +115,7 @@ def _components(snapshot: Snapshot) -> Table:
         "share of variance",
         "largest loadings",
     )
-    variances = warehouse.component_variances(snapshot, PANEL).head(COMPONENT_COUNT)
+    variances = marts.component_variances(snapshot, PANEL).head(COMPONENT_COUNT)
     for _, row in variances.iterrows():
         index = int(row["component_index"])
         table.add_row(
@@ -123,7 +123,7 @@ def _components(snapshot: Snapshot) -> Table:
             with_interval(
                 row["explained_variance_ratio"], row["ratio_ci_low"], row["ratio_ci_high"]
             ),
-            _largest(warehouse.component_loadings(snapshot, PANEL, index)),
+            _largest(marts.component_loadings(snapshot, PANEL, index)),
         )
     return table
 
@@ -149,7 +149,7 @@ def _slopes(snapshot: Snapshot) -> Table:
         "models",
         "lineages",
     )
-    fits = warehouse.scaling_fits(snapshot, PANEL)
+    fits = marts.scaling_fits(snapshot, PANEL)
     for language, target in QUESTIONS:
         asked = fits[(fits["budget_language"] == language) & (fits["target"] == target)]
         for _, fit in asked.iterrows():
@@ -167,7 +167,7 @@ def _slopes(snapshot: Snapshot) -> Table:
 
 def _print_demonstration(console: Console, snapshot: Snapshot) -> None:
     """Scores measured here of the demonstration items, beside published ones of the whole sets."""
-    scores = warehouse.run_scores(snapshot, PANEL)
+    scores = marts.run_scores(snapshot, PANEL)
     scores = scores[scores["item_set"] == "demo"]
     runs = list(dict.fromkeys(scores["run_id"]))[:RUN_COUNT]
     if not runs:

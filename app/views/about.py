@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import warehouse
+from app import marts
 from app.page import choose_panel, open_page
 from app.wording import LANGUAGE_NAMES
 
@@ -40,7 +40,7 @@ snapshot = open_page(
 )
 
 choose_panel(snapshot)
-counts = warehouse.counts(snapshot).iloc[0]
+counts = marts.counts(snapshot).iloc[0]
 models, benchmark_count, scores, source_count = st.columns(4)
 models.metric(
     "Models",
@@ -75,7 +75,7 @@ st.markdown(
     "[Why We Build Local Large Language Models](https://arxiv.org/abs/2412.14471)."
 )
 st.dataframe(
-    warehouse.sources(snapshot),
+    marts.sources(snapshot),
     hide_index=True,
     placeholder="none",
     column_order=[
@@ -105,7 +105,7 @@ st.dataframe(
 )
 
 st.subheader("Benchmarks")
-benchmarks = warehouse.benchmarks(snapshot)
+benchmarks = marts.benchmarks(snapshot)
 benchmarks["language"] = benchmarks["language"].map(LANGUAGE_NAMES)
 st.dataframe(
     benchmarks,
@@ -140,7 +140,7 @@ st.markdown("\n".join(f"- **{word}**: {meaning}" for word, meaning in GLOSSARY.i
 st.subheader("Builds")
 st.markdown(f"The pages read a copy of `{snapshot.source}`, taken when its build was complete.")
 st.dataframe(
-    warehouse.builds(snapshot),
+    marts.builds(snapshot),
     hide_index=True,
     column_config={
         "started_at": st.column_config.DatetimeColumn("Started (UTC)"),

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import charts, warehouse
+from app import charts, marts
 from app.page import choose_panel, open_page
 from app.wording import TRAINING_TYPE_NAMES, is_unknown
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from app.warehouse import Snapshot
+    from app.snapshot import Snapshot
 
 
 def choose_component(variances: pd.DataFrame) -> int:
@@ -52,8 +52,8 @@ def show_map(snapshot: Snapshot, panel_id: str, component_count: int) -> None:
     second = right.selectbox("Upwards", indexes, index=1, format_func=name_of, key="map_upright")
     st.altair_chart(
         charts.ability_map(
-            warehouse.model_abilities(snapshot, panel_id, first),
-            warehouse.model_abilities(snapshot, panel_id, second),
+            marts.model_abilities(snapshot, panel_id, first),
+            marts.model_abilities(snapshot, panel_id, second),
             (name_of(first), name_of(second)),
         )
     )
@@ -116,18 +116,16 @@ snapshot = open_page(
     "A benchmark with a loading near 1 or −1 is almost entirely about that component.",
 )
 panel_id = choose_panel(snapshot)
-variances = warehouse.component_variances(snapshot, panel_id)
+variances = marts.component_variances(snapshot, panel_id)
 component_index = choose_component(variances)
 shares, makeup = st.columns(2)
 shares.altair_chart(charts.explained_variance(variances, component_index))
 makeup.altair_chart(
-    charts.loadings(
-        warehouse.component_loadings(snapshot, panel_id, component_index), component_index
-    )
+    charts.loadings(marts.component_loadings(snapshot, panel_id, component_index), component_index)
 )
 st.caption(
     "Thin lines are 95% intervals (jackknife over models). The sign of a component is a "
     "convention: on component 1 more is better, on later ones it only tells two ends apart."
 )
 show_map(snapshot, panel_id, len(variances))
-show_abilities(warehouse.model_abilities(snapshot, panel_id, component_index), component_index)
+show_abilities(marts.model_abilities(snapshot, panel_id, component_index), component_index)

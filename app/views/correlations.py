@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import charts, warehouse
+from app import charts, marts
 from app.page import choose_panel, open_page
 from app.wording import interval, intervals, number, probability
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from app.warehouse import Snapshot
+    from app.snapshot import Snapshot
 
 METHODS = {"pearson": "Pearson", "spearman": "Spearman (ranks)"}
 ORDERS = {"component": "loading on component 1", "language": "language and skill"}
@@ -22,9 +22,9 @@ ORDERS = {"component": "loading on component 1", "language": "language and skill
 def benchmarks_in_order(snapshot: Snapshot, panel_id: str, order: str) -> dict[str, str]:
     """Names of the benchmarks by id, in the order of the axes of the heatmap."""
     if order == "component":
-        rows = warehouse.component_loadings(snapshot, panel_id, 1)
+        rows = marts.component_loadings(snapshot, panel_id, 1)
     else:
-        rows = warehouse.benchmarks(snapshot)
+        rows = marts.benchmarks(snapshot)
     return dict(zip(rows["benchmark_id"], rows["benchmark_name"], strict=True))
 
 
@@ -95,7 +95,7 @@ def show_pair(
         f"this with p {equals(row['p_value'])} (Pearson, models taken as independent), or "
         f"q {equals(row['q_value'])} after allowing for all pairs of the panel."
     )
-    pairs = warehouse.pair_scores(snapshot, panel_id, across, upright)
+    pairs = marts.pair_scores(snapshot, panel_id, across, upright)
     if pairs.empty:
         st.write("No model of the panel has both scores.")
         return
@@ -109,7 +109,7 @@ def show_pair(
 def show_cross_lingual_pairs(snapshot: Snapshot, panel_id: str) -> None:
     """The table of Japanese and English benchmarks that go together most."""
     st.subheader("Strongest pairs across languages")
-    pairs = warehouse.cross_lingual_pairs(snapshot, panel_id)
+    pairs = marts.cross_lingual_pairs(snapshot, panel_id)
     for method in ("pearson", "pearson_lineage", "spearman"):
         pairs[f"{method}_interval"] = intervals(
             pairs[f"{method}_ci_low"], pairs[f"{method}_ci_high"]
@@ -183,7 +183,7 @@ order = order_box.segmented_control(
     key="order",
 )
 names = benchmarks_in_order(snapshot, panel_id, str(order))
-correlations = warehouse.correlations(snapshot, panel_id)
+correlations = marts.correlations(snapshot, panel_id)
 st.altair_chart(
     charts.correlation_heatmap(correlations, list(names.values()), str(method)),
     key="heatmap",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import charts, warehouse
+from app import charts, marts
 from app.page import choose_panel, open_page
 from app.wording import (
     BUDGET_LANGUAGE_NAMES,
@@ -23,7 +23,7 @@ from app.wording import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from app.warehouse import Snapshot
+    from app.snapshot import Snapshot
 
 # Two points always lie on a line; a fit needs one more to say anything.
 FEWEST_MODELS = 3
@@ -36,7 +36,7 @@ def capitalised(text: str) -> str:
 
 def choose_target(snapshot: Snapshot, fits: pd.DataFrame) -> tuple[str, str]:
     """The target to predict and its name: components first, then benchmarks as on other pages."""
-    benchmarks = warehouse.benchmarks(snapshot)
+    benchmarks = marts.benchmarks(snapshot)
     names = dict(zip(benchmarks["benchmark_id"], benchmarks["benchmark_name"], strict=True))
     kinds = dict(zip(fits["target"], fits["target_kind"], strict=True))
     components = sorted(
@@ -183,7 +183,7 @@ snapshot = open_page(
     "the grey band is where that trend could lie (95%) if all models were independent.",
 )
 panel_id = choose_panel(snapshot)
-fits = warehouse.scaling_fits(snapshot, panel_id)
+fits = marts.scaling_fits(snapshot, panel_id)
 if fits.empty:
     st.write("This panel has no model whose training compute is known.")
     st.stop()
@@ -204,7 +204,7 @@ language = str(
     )
 )
 unit = "standard deviations" if target.startswith("component_") else "0–1"
-points = warehouse.scaling_points(snapshot, panel_id, target, language)
+points = marts.scaling_points(snapshot, panel_id, target, language)
 fit = fits_of_target.loc[languages].iloc[languages.index(language)]
 if len(points) < FEWEST_MODELS:
     st.warning(
@@ -218,7 +218,7 @@ else:
     figure.altair_chart(
         charts.scaling(
             points,
-            warehouse.scaling_curve(snapshot, panel_id, target, language),
+            marts.scaling_curve(snapshot, panel_id, target, language),
             value_title=f"{capitalised(name)} ({unit})",
             compute_title=f"Training compute on {BUDGET_LANGUAGE_NAMES[language]}",
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import warehouse
+from app import marts
 from app.page import choose_panel, open_page
 from app.wording import (
     LANGUAGE_NAMES,
@@ -22,7 +22,7 @@ from app.wording import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from app.warehouse import Snapshot
+    from app.snapshot import Snapshot
 
 
 def choose_rows(scores: pd.DataFrame, panel_members: pd.Series[str]) -> pd.DataFrame:
@@ -139,7 +139,7 @@ def show_sources(snapshot: Snapshot, scores: pd.DataFrame, benchmarks: pd.DataFr
         key="benchmark",
         format_func=benchmark_names.__getitem__,
     )
-    rows = warehouse.score_sources(snapshot, model_id, benchmark_id)
+    rows = marts.score_sources(snapshot, model_id, benchmark_id)
     if rows.empty:
         st.write(f"{names[model_id]} has no score on {benchmark_names[benchmark_id]}.")
         return
@@ -209,9 +209,9 @@ snapshot = open_page(
     "pick a cell to see them all.",
 )
 panel_id = choose_panel(snapshot)
-all_scores = warehouse.preferred_scores(snapshot)
-all_benchmarks = warehouse.benchmarks(snapshot)
-members = warehouse.panel_models(snapshot, panel_id)["model_id"]
+all_scores = marts.preferred_scores(snapshot)
+all_benchmarks = marts.benchmarks(snapshot)
+members = marts.panel_models(snapshot, panel_id)["model_id"]
 chosen_scores = choose_rows(all_scores, members)
 if chosen_scores.empty:
     st.write("No score passes these filters.")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from importlib.metadata import packages_distributions
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -39,6 +41,13 @@ def bracket(low: float, high: float) -> str:
 def test_navigation_has_every_view():
     main = (REPOSITORY / "app" / "main.py").read_text(encoding="utf-8")
     assert sorted(re.findall(r'"views/(\w+\.py)"', main)) == VIEWS
+
+
+def test_no_module_of_the_app_hides_a_package():
+    # Streamlit puts the folder of its main file first on the path.
+    modules = {path.stem for path in (REPOSITORY / "app").iterdir()}
+    rooms = {path.name for path in REPOSITORY.iterdir()}
+    assert modules & ({*packages_distributions(), *rooms} | sys.stdlib_module_names) == set()
 
 
 @pytest.mark.parametrize("view", VIEWS)
