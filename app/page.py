@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import marts
+from app.glossary import meaning
 from app.snapshot import NoSnapshotError, Snapshot, SourceState, open_snapshot
 
 
@@ -39,7 +40,7 @@ def choose_panel(snapshot: Snapshot) -> str:
             panel_ids,
             index=panel_ids.index(chosen_before) if chosen_before in panel_ids else 0,
             key="panel",
-            help="A panel is a named set of models on which every analysis is estimated.",
+            help=meaning("panel"),
         )
         st.session_state["chosen_panel"] = panel_id
         st.query_params["panel"] = panel_id

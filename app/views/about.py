@@ -5,32 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from app import marts
+from app.glossary import glossary
 from app.page import choose_panel, open_page
 from app.wording import LANGUAGE_NAMES
-
-GLOSSARY = {
-    "model": "A language model. A base model is one that was not post-trained; only base models "
-    "belong to panels.",
-    "benchmark": "A named, fixed set of items with a way to score answers.",
-    "item": "One question of a benchmark, with its target.",
-    "score": "What the answers of a model on a benchmark are worth, between 0 and 1.",
-    "preferred": "The one score per model and benchmark that analyses use: on the protocol's "
-    "metric before any other, then the study's source for the study's models, then the newest.",
-    "panel": "A named set of models on which correlations, components and trends are estimated.",
-    "lineage": "Models that descend from the same family. They share weights or data, so they are "
-    "not independent observations.",
-    "component": "A direction found by principal component analysis. Components are ordered by "
-    "how much of the variance between models they explain, and do not overlap.",
-    "loading": "Correlation of a benchmark with a component, from −1 to 1.",
-    "ability": "Where a model stands on a component, in standard deviations of the benchmarks.",
-    "compute": "Floating-point operations spent in training: 6 × active parameters × tokens, "
-    "summed over the model and its ancestors. A plain count, not a rate.",
-    "slope": "Average change of an ability or score when compute is ten times as large.",
-    "standard error": "How far an estimate typically lies from the truth.",
-    "95% interval": "A range made so that it contains the truth in 95 of 100 such cases.",
-    "p, q": "p: how often chance alone would give at least as strong a relation. q: the same, "
-    "adjusted for looking at many relations at once (Benjamini and Hochberg).",
-}
 
 snapshot = open_page(
     "About the data",
@@ -135,7 +112,16 @@ st.dataframe(
 )
 
 st.subheader("Words")
-st.markdown("\n".join(f"- **{word}**: {meaning}" for word, meaning in GLOSSARY.items()))
+words = glossary().values()
+st.markdown(
+    "\n".join(
+        [
+            "| word | meaning | elsewhere |",
+            "|---|---|---|",
+            *(f"| **{word.word}** | {word.meaning} | {word.elsewhere} |" for word in words),
+        ]
+    )
+)
 
 st.subheader("Builds")
 st.markdown(f"The pages read a copy of `{snapshot.source}`, taken when its build was complete.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app import charts, marts
+from app.glossary import meaning
 from app.page import choose_panel, open_page
 from app.wording import interval, intervals, number, probability
 
@@ -79,8 +80,8 @@ def show_pair(
         interval(row["pearson_lineage_ci_low"], row["pearson_lineage_ci_high"]),
         delta_color="off",
         delta_arrow="off",
-        help="Models of one lineage share weights or data. This interval takes whole lineages, "
-        "not models, as independent. It is the one to trust.",
+        help=f"{meaning('lineage')} This interval takes whole lineages, not models, as "
+        "independent. It is the one to trust.",
     )
     spearman.metric(
         "Spearman, 95% interval by models",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app import charts, marts
+from app.glossary import meaning
 from app.page import choose_panel, open_page
 from app.wording import (
     BUDGET_LANGUAGE_NAMES,
@@ -63,8 +64,7 @@ def show_fit(fit: pd.Series[float]) -> None:
     st.metric(
         "Slope per tenfold compute",
         number(fit["slope"]),
-        help="By how much the value (an ability in standard deviations, or a score between 0 and "
-        "1) grows on average when the compute is ten times as large.",
+        help=f"{meaning('slope')} An ability is in standard deviations, a score between 0 and 1.",
     )
     by_lineages = interval(fit["lineage_ci_low"], fit["lineage_ci_high"])
     st.markdown(f"95% interval by lineages:  \n**{by_lineages}**")
