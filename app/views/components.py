@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import charts, marts
+from app import marts
+from app.charts import components as charts
 from app.page import choose_panel, open_page
 from app.wording import TRAINING_TYPE_NAMES, is_unknown
 

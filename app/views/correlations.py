@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import charts, marts
+from app import marts
+from app.charts.correlations import correlation_heatmap, pair_scatter
 from app.glossary import meaning
 from app.page import choose_panel, open_page
 from app.wording import interval, intervals, number, probability
@@ -100,7 +101,7 @@ def show_pair(
     if pairs.empty:
         st.write("No model of the panel has both scores.")
         return
-    st.altair_chart(charts.pair_scatter(pairs, names[across], names[upright]))
+    st.altair_chart(pair_scatter(pairs, names[across], names[upright]))
     st.caption(
         "Each point is a model; bars are the 95% intervals of its scores over items, where they "
         "are known. A name is left out where it would cover another; point at the model."
@@ -186,7 +187,7 @@ order = order_box.segmented_control(
 names = benchmarks_in_order(snapshot, panel_id, str(order))
 correlations = marts.correlations(snapshot, panel_id)
 st.altair_chart(
-    charts.correlation_heatmap(correlations, list(names.values()), str(method)),
+    correlation_heatmap(correlations, list(names.values()), str(method)),
     key="heatmap",
     on_select=open_picked_pair,
 )

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import charts, marts
+from app import marts
+from app.charts.scaling import scaling
 from app.glossary import meaning
 from app.page import choose_panel, open_page
 from app.wording import (
@@ -216,7 +217,7 @@ if len(points) < FEWEST_MODELS:
 else:
     figure, numbers = st.columns([3, 1])
     figure.altair_chart(
-        charts.scaling(
+        scaling(
             points,
             marts.scaling_curve(snapshot, panel_id, target, language),
             value_title=f"{capitalised(name)} ({unit})",
