@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from app import marts
 from app.glossary import meaning
 from app.snapshot import NoSnapshotError, Snapshot, SourceState, open_snapshot
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
 
 
 def open_page(title: str, explanation: str) -> Snapshot:
@@ -53,6 +58,13 @@ def choose_panel(snapshot: Snapshot) -> str:
             f"{panel['benchmark_count']} benchmarks{missing}. {panel['description']}"
         )
     return panel_id
+
+
+def show_number(
+    box: DeltaGenerator, label: str, value: str, note: str, *, explanation: str | None = None
+) -> None:
+    """A number in large print with a note below it, which is no change of the number."""
+    box.metric(label, value, note, delta_color="off", delta_arrow="off", help=explanation)
 
 
 def _state_of_data(snapshot: Snapshot) -> str:

@@ -17,6 +17,8 @@ from app.snapshot import Snapshot, SourceState, open_snapshot
 from app.wording import BUDGET_LANGUAGE_NAMES, interval, number, probability, with_interval
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     import pandas as pd
 
 PANEL = "paper_35"
@@ -56,10 +58,12 @@ def main() -> None:
     _print_next_steps(console)
 
 
-def _table(title: str, *columns: str) -> Table:
+def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     table = Table(title=title, title_justify="left", title_style="", box=None, pad_edge=False)
     for column in columns:
         table.add_column(column, no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
     return table
 
 
@@ -85,47 +89,41 @@ def _print_holdings(console: Console, snapshot: Snapshot) -> None:
 
 def _pairs(snapshot: Snapshot) -> Table:
     """The Japanese and English benchmarks that go together most."""
-    table = _table(
-        "Which Japanese and English benchmarks go together? Pearson r",
-        "Japanese",
-        "English",
-        "r",
-        "by models",
-        "by lineages",
-        "q",
-    )
     pairs = marts.cross_lingual_pairs(snapshot, PANEL).head(PAIR_COUNT)
-    for _, row in pairs.iterrows():
-        table.add_row(
-            row["japanese_benchmark"],
-            row["english_benchmark"],
-            number(row["pearson"]),
-            interval(row["pearson_ci_low"], row["pearson_ci_high"]),
-            interval(row["pearson_lineage_ci_low"], row["pearson_lineage_ci_high"]),
-            probability(row["q_value"]),
-        )
-    return table
+    return _table(
+        "Which Japanese and English benchmarks go together? Pearson r",
+        ("Japanese", "English", "r", "by models", "by lineages", "q"),
+        (
+            (
+                row["japanese_benchmark"],
+                row["english_benchmark"],
+                number(row["pearson"]),
+                interval(row["pearson_ci_low"], row["pearson_ci_high"]),
+                interval(row["pearson_lineage_ci_low"], row["pearson_lineage_ci_high"]),
+                probability(row["q_value"]),
+            )
+            for _, row in pairs.iterrows()
+        ),
+    )
 
 
 def _components(snapshot: Snapshot) -> Table:
     """The components that explain most, and what they are made of."""
-    table = _table(
-        "\nIn how few directions do models differ? Principal components",
-        "",
-        "share of variance",
-        "largest loadings",
-    )
     variances = marts.component_variances(snapshot, PANEL).head(COMPONENT_COUNT)
-    for _, row in variances.iterrows():
-        index = int(row["component_index"])
-        table.add_row(
-            f"component {index}",
-            with_interval(
-                row["explained_variance_ratio"], row["ratio_ci_low"], row["ratio_ci_high"]
-            ),
-            _largest(marts.component_loadings(snapshot, PANEL, index)),
-        )
-    return table
+    return _table(
+        "\nIn how few directions do models differ? Principal components",
+        ("", "share of variance", "largest loadings"),
+        (
+            (
+                f"component {row['component_index']:.0f}",
+                with_interval(
+                    row["explained_variance_ratio"], row["ratio_ci_low"], row["ratio_ci_high"]
+                ),
+                _largest(marts.component_loadings(snapshot, PANEL, int(row["component_index"]))),
+            )
+            for _, row in variances.iterrows()
+        ),
+    )
 
 
 def _largest(loadings: pd.DataFrame) -> str:
@@ -139,21 +137,12 @@ def _largest(loadings: pd.DataFrame) -> str:
 
 def _slopes(snapshot: Snapshot) -> Table:
     """What ten times the compute on a language buys."""
-    table = _table(
+    fits = marts.scaling_fits(snapshot, PANEL).set_index(["budget_language", "target"])
+    return _table(
         "\nWhat does ten times the training compute buy? Slope of ability on log compute",
-        "compute on",
-        "ability on",
-        "slope",
-        "by models",
-        "by lineages",
-        "models",
-        "lineages",
-    )
-    fits = marts.scaling_fits(snapshot, PANEL)
-    for language, target in QUESTIONS:
-        asked = fits[(fits["budget_language"] == language) & (fits["target"] == target)]
-        for _, fit in asked.iterrows():
-            table.add_row(
+        ("compute on", "ability on", "slope", "by models", "by lineages", "models", "lineages"),
+        (
+            (
                 BUDGET_LANGUAGE_NAMES[language],
                 target.replace("_", " "),
                 number(fit["slope"]),
@@ -162,7 +151,10 @@ def _slopes(snapshot: Snapshot) -> Table:
                 f"{fit['model_count']:.0f}",
                 f"{fit['lineage_count']:.0f}",
             )
-    return table
+            for language, target in QUESTIONS
+            for _, fit in fits.loc[fits.index.isin([(language, target)])].iterrows()
+        ),
+    )
 
 
 def _print_demonstration(console: Console, snapshot: Snapshot) -> None:
@@ -173,26 +165,33 @@ def _print_demonstration(console: Console, snapshot: Snapshot) -> None:
     if not runs:
         return
     models = scores.drop_duplicates("run_id").set_index("run_id")["model_id"]
-    table = _table(
-        "\nWhat do scores measured here look like? Demonstration items, no score of any benchmark",
-        "",
-        "items",
-        *(models[run].rpartition("/")[2] for run in runs),
-        "published, real items, median",
-    )
     by_run = scores.set_index(["benchmark_id", "run_id"])
-    for benchmark_id in DEMO_BENCHMARKS:
-        rows = [
-            by_run.loc[(benchmark_id, run)] for run in runs if (benchmark_id, run) in by_run.index
-        ]
-        if rows:
-            table.add_row(
-                rows[0]["benchmark_name"],
-                str(rows[0]["item_count"]),
-                *(with_interval(row["score"], row["ci_low"], row["ci_high"]) for row in rows),
-                number(rows[0]["panel_median"]),
-            )
-    console.print(table)
+    by_benchmark = [
+        [by_run.loc[(benchmark_id, run)] for run in runs if (benchmark_id, run) in by_run.index]
+        for benchmark_id in DEMO_BENCHMARKS
+    ]
+    console.print(
+        _table(
+            "\nWhat do scores measured here look like? Demonstration items, no score of any "
+            "benchmark",
+            (
+                "",
+                "items",
+                *(models[run].rpartition("/")[2] for run in runs),
+                "published, real items, median",
+            ),
+            (
+                (
+                    rows[0]["benchmark_name"],
+                    str(rows[0]["item_count"]),
+                    *(with_interval(row["score"], row["ci_low"], row["ci_high"]) for row in rows),
+                    number(rows[0]["panel_median"]),
+                )
+                for rows in by_benchmark
+                if rows
+            ),
+        )
+    )
 
 
 def _print_next_steps(console: Console) -> None:

@@ -8,7 +8,8 @@ import streamlit as st
 
 from app import marts
 from app.charts import components as charts
-from app.page import choose_panel, open_page
+from app.page import choose_panel, open_page, show_number
+from app.tables import decimal, show_rows
 from app.wording import TRAINING_TYPE_NAMES, is_unknown
 
 if TYPE_CHECKING:
@@ -33,12 +34,11 @@ def choose_component(variances: pd.DataFrame) -> int:
         if is_unknown(row["ratio_ci_low"])
         else f"{row['ratio_ci_low']:.1%} to {row['ratio_ci_high']:.1%}"
     )
-    share.metric(
+    show_number(
+        share,
         "Share of the variance, 95% interval",
         f"{row['explained_variance_ratio']:.1%}",
         ends,
-        delta_color="off",
-        delta_arrow="off",
     )
     cumulative.metric("With all components before it", f"{row['cumulative_ratio']:.1%}")
     return int(chosen)
@@ -75,37 +75,17 @@ def show_abilities(abilities: pd.DataFrame, component_index: int) -> None:
     st.altair_chart(charts.abilities(abilities, component_index))
     with st.expander("The same as a table"):
         abilities["training"] = abilities["training_type"].map(TRAINING_TYPE_NAMES)
-        st.dataframe(
+        show_rows(
             abilities,
-            hide_index=True,
-            placeholder="unknown",
-            column_order=[
-                "model_name",
-                "family",
-                "training",
-                "ability",
-                "ability_standard_error",
-                "estimation_standard_error",
-                "item_standard_error",
-                "missing_standard_error",
-            ],
-            column_config={
+            {
                 "model_name": "Model",
                 "family": "Family",
                 "training": "Training",
-                "ability": st.column_config.NumberColumn("Ability", format="%.2f"),
-                "ability_standard_error": st.column_config.NumberColumn(
-                    "Standard error", format="%.2f"
-                ),
-                "estimation_standard_error": st.column_config.NumberColumn(
-                    "of that, estimation", format="%.2f"
-                ),
-                "item_standard_error": st.column_config.NumberColumn(
-                    "finitely many items", format="%.2f"
-                ),
-                "missing_standard_error": st.column_config.NumberColumn(
-                    "missing scores", format="%.2f"
-                ),
+                "ability": decimal("Ability"),
+                "ability_standard_error": decimal("Standard error"),
+                "estimation_standard_error": decimal("of that, estimation"),
+                "item_standard_error": decimal("finitely many items"),
+                "missing_standard_error": decimal("missing scores"),
             },
         )
 

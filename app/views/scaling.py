@@ -10,9 +10,11 @@ from app import marts
 from app.charts.scaling import scaling
 from app.glossary import meaning
 from app.page import choose_panel, open_page
+from app.tables import decimal, show_rows
 from app.wording import (
     BUDGET_LANGUAGE_NAMES,
     TRAINING_TYPE_NAMES,
+    UNKNOWN,
     interval,
     intervals,
     is_unknown,
@@ -98,39 +100,25 @@ def show_all_languages(fits: pd.DataFrame, name: str) -> None:
     st.subheader(f"Slopes of {name} on each kind of compute")
     table = fits.assign(
         compute=fits["budget_language"].map(BUDGET_LANGUAGE_NAMES),
-        lineage=[
-            interval(*ends) for ends in fits[["lineage_ci_low", "lineage_ci_high"]].to_numpy()
-        ],
+        lineage=intervals(fits["lineage_ci_low"], fits["lineage_ci_high"]),
         ols=intervals(fits["ols_ci_low"], fits["ols_ci_high"]),
-        p=[probability(value) for value in fits["lineage_p_value"]],
-        q=[probability(value) for value in fits["lineage_q_value"]],
+        p=fits["lineage_p_value"].map(probability),
+        q=fits["lineage_q_value"].map(probability),
     )
-    st.dataframe(
+    show_rows(
         table,
-        hide_index=True,
-        placeholder="–",
-        column_order=[
-            "compute",
-            "slope",
-            "lineage",
-            "ols",
-            "pearson",
-            "p",
-            "q",
-            "model_count",
-            "lineage_count",
-        ],
-        column_config={
+        {
             "compute": "Compute on",
-            "slope": st.column_config.NumberColumn("Slope per tenfold", format="%.3f"),
+            "slope": decimal("Slope per tenfold", 3),
             "lineage": "95% interval by lineages",
             "ols": "95% interval by models",
-            "pearson": st.column_config.NumberColumn("r", format="%.2f"),
+            "pearson": decimal("r"),
             "p": "p by lineages",
             "q": "q by lineages",
             "model_count": "Models",
             "lineage_count": "Lineages",
         },
+        unknown=UNKNOWN,
     )
 
 
@@ -139,39 +127,24 @@ def show_points(points: pd.DataFrame) -> None:
     st.subheader("The models behind the line")
     table = points.assign(
         training=points["training_type"].map(TRAINING_TYPE_NAMES),
-        tokens=[power_of_ten(value) for value in points["token_count"]],
-        flop=[power_of_ten(value) for value in points["train_flop"]],
-        at_least=[power_of_ten(value) for value in points["train_flop_low"]],
-        at_most=[power_of_ten(value) for value in points["train_flop_high"]],
+        tokens=points["token_count"].map(power_of_ten),
+        flop=points["train_flop"].map(power_of_ten),
+        at_least=points["train_flop_low"].map(power_of_ten),
+        at_most=points["train_flop_high"].map(power_of_ten),
     )
-    st.dataframe(
+    show_rows(
         table,
-        hide_index=True,
-        placeholder="unknown",
-        column_order=[
-            "model_name",
-            "training",
-            "value",
-            "value_standard_error",
-            "flop",
-            "at_least",
-            "at_most",
-            "certainty",
-            "weakest_evidence",
-            "tokens",
-            "source",
-        ],
-        column_config={
+        {
             "model_name": st.column_config.TextColumn("Model", pinned=True),
             "training": "Training",
+            "value": decimal("Value", 3),
+            "value_standard_error": decimal("Standard error", 3),
             "flop": "Compute (operations)",
             "at_least": "at least",
             "at_most": "at most",
             "certainty": "Certainty",
             "weakest_evidence": "Weakest evidence",
             "tokens": "Tokens",
-            "value": st.column_config.NumberColumn("Value", format="%.3f"),
-            "value_standard_error": st.column_config.NumberColumn("Standard error", format="%.3f"),
             "source": st.column_config.TextColumn("Source", width="large"),
         },
     )

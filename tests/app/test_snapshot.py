@@ -27,6 +27,15 @@ def served(snapshot: Snapshot) -> list[str]:
     return list(marts.panels(snapshot)["panel_id"])
 
 
+def assert_refused(source: Path, state: SourceState, reason: str) -> None:
+    """The build before is served, which holds `first`, and the reason told, at every look."""
+    for _ in range(2):
+        snapshot = open_snapshot(source)
+        assert snapshot.source_state is state
+        assert reason in snapshot.source_detail
+        assert served(snapshot) == ["first"]
+
+
 def test_a_complete_build_is_served_from_a_copy(source):
     write_build(source, "first")
     snapshot = open_snapshot(source)
@@ -51,10 +60,7 @@ def test_the_old_build_is_served_while_another_process_writes_and_then_the_new_o
     open_snapshot(source)
     half_of_a_build = "create or replace table marts.dim_panels as select 'half' as panel_id"
     with another_process(source, half_of_a_build, read_only=False):
-        snapshot = open_snapshot(source)
-        assert snapshot.source_state is SourceState.BUILDING
-        assert "is writing" in snapshot.source_detail
-        assert served(snapshot) == ["first"]
+        assert_refused(source, SourceState.BUILDING, "is writing")
     write_build(source, "second")
     snapshot = open_snapshot(source)
     assert snapshot.source_state is SourceState.CURRENT
@@ -65,11 +71,8 @@ def test_a_failed_build_is_refused_until_one_succeeds(source):
     write_build(source, "first")
     open_snapshot(source)
     write_build(source, "half", is_success=False)
-    for _ in range(2):
-        snapshot = open_snapshot(source)
-        assert snapshot.source_state is SourceState.FAILED
-        assert "2026-01-01 01:00 UTC did not succeed: 1 of 3" in snapshot.source_detail
-        assert served(snapshot) == ["first"]
+    reason = "2026-01-01 01:00 UTC did not succeed: 1 of 3"
+    assert_refused(source, SourceState.FAILED, reason)
     write_build(source, "second")
     assert served(open_snapshot(source)) == ["second"]
 
@@ -87,9 +90,7 @@ def test_a_build_that_never_finished_is_refused(source):
     write_build(source, "first")
     open_snapshot(source)
     write_build(source, "half", is_success=None, is_finished=False)
-    snapshot = open_snapshot(source)
-    assert snapshot.source_state is SourceState.INTERRUPTED
-    assert served(snapshot) == ["first"]
+    assert_refused(source, SourceState.INTERRUPTED, "was stopped before it finished")
 
 
 def test_a_file_whose_writer_was_killed_is_refused(source):
@@ -99,11 +100,7 @@ def test_a_file_whose_writer_was_killed_is_refused(source):
     with another_process(source, statement, read_only=False) as writer:
         writer.kill()
         writer.wait()
-    for _ in range(2):
-        snapshot = open_snapshot(source)
-        assert snapshot.source_state is SourceState.INTERRUPTED
-        assert "stopped before it finished" in snapshot.source_detail
-        assert served(snapshot) == ["first"]
+    assert_refused(source, SourceState.INTERRUPTED, "stopped before it finished")
     write_build(source, "second")
     assert served(open_snapshot(source)) == ["second"]
 
@@ -131,9 +128,7 @@ def test_the_last_build_outlives_its_file(source):
     write_build(source, "first")
     open_snapshot(source)
     source.unlink()
-    snapshot = open_snapshot(source)
-    assert snapshot.source_state is SourceState.MISSING
-    assert served(snapshot) == ["first"]
+    assert_refused(source, SourceState.MISSING, "There is no file")
 
 
 def test_during_the_very_first_build_there_is_no_snapshot(source):
