@@ -13,8 +13,8 @@ from app.wording import LANGUAGE_NAMES
 snapshot = open_page(
     "About the data",
     "Every number in this app is read from one DuckDB file, which `dbt build` makes from published "
-    "and measured scores. This page says whose data they are, what the words mean, and which "
-    "build is shown.",
+    "and measured scores. This page says whose data they are, which build is shown, and "
+    "what the words mean.",
 )
 
 choose_panel(snapshot)
@@ -73,18 +73,6 @@ show_rows(
     height="content",
 )
 
-st.subheader("Words")
-words = glossary().values()
-st.markdown(
-    "\n".join(
-        [
-            "| word | meaning | elsewhere |",
-            "|---|---|---|",
-            *(f"| **{word.word}** | {word.meaning} | {word.elsewhere} |" for word in words),
-        ]
-    )
-)
-
 st.subheader("Builds")
 st.markdown(f"The pages read a copy of `{snapshot.source}`, taken when its build was complete.")
 show_rows(
@@ -100,4 +88,16 @@ show_rows(
         "failed_count": "Failed or skipped",
         "invocation_id": "Invocation",
     },
+)
+
+st.subheader("Words")
+words = glossary().values()
+st.markdown(
+    "\n".join(
+        [
+            "| Word | Meaning | Elsewhere |",
+            "|---|---|---|",
+            *(f"| **{word.word}** | {word.meaning} | {word.elsewhere} |" for word in words),
+        ]
+    )
 )
