@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 import altair as alt
 
-from app import warehouse
-from app.charts import BLUE, GREEN, GREY, VERMILION
-from app.wording import LANGUAGE_NAMES
+from app import marts
+from app.charts.components import loading_bars
+from app.charts.marks import VERMILION
+from app.charts.scaling import trend
+from app.snapshot import open_snapshot
 
 if TYPE_CHECKING:
-    from app.warehouse import Snapshot
+    from app.snapshot import Snapshot
 
 PANEL: Final = "paper_35"
 COMPONENT: Final = 2
@@ -26,45 +28,26 @@ LANGUAGE: Final = "ja"
 
 def japanese_component(snapshot: Snapshot) -> alt.HConcatChart:
     """Loadings of component 2 beside the abilities on it against Japanese training compute."""
-    loadings = warehouse.component_loadings(snapshot, PANEL, COMPONENT)
-    loadings["language_name"] = loadings["language"].map(LANGUAGE_NAMES)
-    order = alt.Y("benchmark_name:N", title=None, sort=list(loadings["benchmark_name"]))
-    colour = alt.Color(
-        "language_name:N",
-        title=None,
-        scale=alt.Scale(domain=list(LANGUAGE_NAMES.values()), range=[VERMILION, GREEN, BLUE]),
-        legend=alt.Legend(orient="top"),
-    )
-    bars = (
-        alt.Chart(loadings)
-        .mark_bar(opacity=0.75)
-        .encode(
-            x=alt.X("loading:Q", title="Correlation of the benchmark with component 2"),
-            y=order,
-            color=colour,
+    left = alt.layer(
+        *loading_bars(
+            marts.component_loadings(snapshot, PANEL, COMPONENT),
+            alt.X(
+                "loading:Q",
+                title=f"Correlation of the benchmark with component {COMPONENT}",
+                scale=alt.Scale(domain=[-1, 1]),
+            ),
         )
-    )
-    intervals = (
-        alt.Chart(loadings)
-        .mark_rule()
-        .encode(x=alt.X("loading_ci_low:Q", title=""), x2="loading_ci_high:Q", y=order)
     )
 
     target = f"component_{COMPONENT}"
-    points = warehouse.scaling_points(snapshot, PANEL, target, LANGUAGE)
-    curve = warehouse.scaling_curve(snapshot, PANEL, target, LANGUAGE)
+    points = marts.scaling_points(snapshot, PANEL, target, LANGUAGE)
+    curve = marts.scaling_curve(snapshot, PANEL, target, LANGUAGE)
     x = alt.X(
         "log10_train_flop:Q",
         title="Training compute on Japanese text (powers of ten of operations)",
         scale=alt.Scale(zero=False, padding=30),
     )
-    y = alt.Y("value:Q", title="Ability on component 2")
-    band = (
-        alt.Chart(curve)
-        .mark_area(opacity=0.15, color=GREY)
-        .encode(x=x, y=alt.Y("band_low:Q", title=""), y2="band_high:Q")
-    )
-    line = alt.Chart(curve).mark_line(color=GREY).encode(x=x, y=alt.Y("fitted:Q", title=""))
+    y = alt.Y("value:Q", title=f"Ability on component {COMPONENT}")
     marks = (
         alt.Chart(points)
         .mark_point(filled=True, size=60, color=VERMILION, opacity=1)
@@ -82,9 +65,14 @@ def japanese_component(snapshot: Snapshot) -> alt.HConcatChart:
         .encode(x=x, y=y, text="model_name:N")
         for first, offset in ((0, 9), (1, -7))
     ]
-    left = (bars + intervals).properties(width=300, height=380)
-    right = alt.layer(band, line, errors, marks, *names).properties(width=430, height=380)
-    figure: alt.HConcatChart = (left | right).configure_view(stroke=None)
+    right = alt.layer(*trend(curve, x), errors, marks, *names)
+    sides = left.properties(width=300, height=380) | right.properties(width=430, height=380)
+    # Fonts differ between machines: names at the edges need more room on some than on others.
+    figure: alt.HConcatChart = (
+        sides.properties(padding=20)
+        .configure_view(stroke=None)
+        .configure_axis(labelFlush=False, titlePadding=10)
+    )
     return figure
 
 
@@ -93,7 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("path", type=Path)
     path: Path = parser.parse_args().path
-    japanese_component(warehouse.open_snapshot()).save(str(path), format="svg")
+    japanese_component(open_snapshot()).save(str(path), format="svg")
 
 
 if __name__ == "__main__":

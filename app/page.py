@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
-from app import warehouse
-from app.warehouse import NoSnapshotError, Snapshot, SourceState
+from app import marts
+from app.glossary import meaning
+from app.snapshot import NoSnapshotError, Snapshot, SourceState, open_snapshot
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
 
 
 def open_page(title: str, explanation: str) -> Snapshot:
@@ -16,7 +22,7 @@ def open_page(title: str, explanation: str) -> Snapshot:
     st.title(title)
     st.markdown(explanation)
     try:
-        snapshot = warehouse.open_snapshot()
+        snapshot = open_snapshot()
     except NoSnapshotError as error:
         st.info(str(error), icon=":material/hourglass_empty:")
         st.stop()
@@ -29,7 +35,7 @@ def choose_panel(snapshot: Snapshot) -> str:
 
     It is written into the address too, so that a copied address opens the same panel.
     """
-    panels = warehouse.panels(snapshot).set_index("panel_id")
+    panels = marts.panels(snapshot).set_index("panel_id")
     panel_ids = list(panels.index)
     # A box is forgotten with its page, and the address is emptied by the links between pages.
     chosen_before = st.session_state.get("chosen_panel", st.query_params.get("panel"))
@@ -39,7 +45,7 @@ def choose_panel(snapshot: Snapshot) -> str:
             panel_ids,
             index=panel_ids.index(chosen_before) if chosen_before in panel_ids else 0,
             key="panel",
-            help="A panel is a named set of models on which every analysis is estimated.",
+            help=meaning("panel"),
         )
         st.session_state["chosen_panel"] = panel_id
         st.query_params["panel"] = panel_id
@@ -52,6 +58,13 @@ def choose_panel(snapshot: Snapshot) -> str:
             f"{panel['benchmark_count']} benchmarks{missing}. {panel['description']}"
         )
     return panel_id
+
+
+def show_number(
+    box: DeltaGenerator, label: str, value: str, note: str, *, explanation: str | None = None
+) -> None:
+    """A number in large print with a note below it, which is no change of the number."""
+    box.metric(label, value, note, delta_color="off", delta_arrow="off", help=explanation)
 
 
 def _state_of_data(snapshot: Snapshot) -> str:

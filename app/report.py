@@ -12,11 +12,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from app import warehouse
-from app.warehouse import Snapshot, SourceState
+from app import marts
+from app.snapshot import Snapshot, SourceState, open_snapshot
 from app.wording import BUDGET_LANGUAGE_NAMES, interval, number, probability, with_interval
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     import pandas as pd
 
 PANEL = "paper_35"
@@ -46,7 +48,7 @@ def main() -> None:
     console = Console(highlight=False)
     if console.width < NARROWEST:
         console.width = NARROWEST
-    snapshot = warehouse.open_snapshot()
+    snapshot = open_snapshot()
     _print_holdings(console, snapshot)
     console.print(f"\n[bold]On the study's models[/bold] (panel {PANEL}), with 95% intervals\n")
     console.print(_pairs(snapshot))
@@ -56,16 +58,18 @@ def main() -> None:
     _print_next_steps(console)
 
 
-def _table(title: str, *columns: str) -> Table:
+def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     table = Table(title=title, title_justify="left", title_style="", box=None, pad_edge=False)
     for column in columns:
         table.add_column(column, no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
     return table
 
 
 def _print_holdings(console: Console, snapshot: Snapshot) -> None:
     """What there is, in which file, as of when."""
-    counts = warehouse.counts(snapshot).iloc[0]
+    counts = marts.counts(snapshot).iloc[0]
     source = escape(str(snapshot.source))
     console.print(
         f"[bold]{source}[/bold], built {snapshot.built_at:%Y-%m-%d %H:%M} UTC", soft_wrap=True
@@ -85,47 +89,41 @@ def _print_holdings(console: Console, snapshot: Snapshot) -> None:
 
 def _pairs(snapshot: Snapshot) -> Table:
     """The Japanese and English benchmarks that go together most."""
-    table = _table(
+    pairs = marts.cross_lingual_pairs(snapshot, PANEL).head(PAIR_COUNT)
+    return _table(
         "Which Japanese and English benchmarks go together? Pearson r",
-        "Japanese",
-        "English",
-        "r",
-        "by models",
-        "by lineages",
-        "q",
+        ("Japanese", "English", "r", "by models", "by lineages", "q"),
+        (
+            (
+                row["japanese_benchmark"],
+                row["english_benchmark"],
+                number(row["pearson"]),
+                interval(row["pearson_ci_low"], row["pearson_ci_high"]),
+                interval(row["pearson_lineage_ci_low"], row["pearson_lineage_ci_high"]),
+                probability(row["q_value"]),
+            )
+            for _, row in pairs.iterrows()
+        ),
     )
-    pairs = warehouse.cross_lingual_pairs(snapshot, PANEL).head(PAIR_COUNT)
-    for _, row in pairs.iterrows():
-        table.add_row(
-            row["japanese_benchmark"],
-            row["english_benchmark"],
-            number(row["pearson"]),
-            interval(row["pearson_ci_low"], row["pearson_ci_high"]),
-            interval(row["pearson_lineage_ci_low"], row["pearson_lineage_ci_high"]),
-            probability(row["q_value"]),
-        )
-    return table
 
 
 def _components(snapshot: Snapshot) -> Table:
     """The components that explain most, and what they are made of."""
-    table = _table(
+    variances = marts.component_variances(snapshot, PANEL).head(COMPONENT_COUNT)
+    return _table(
         "\nIn how few directions do models differ? Principal components",
-        "",
-        "share of variance",
-        "largest loadings",
+        ("", "share of variance", "largest loadings"),
+        (
+            (
+                f"component {row['component_index']:.0f}",
+                with_interval(
+                    row["explained_variance_ratio"], row["ratio_ci_low"], row["ratio_ci_high"]
+                ),
+                _largest(marts.component_loadings(snapshot, PANEL, int(row["component_index"]))),
+            )
+            for _, row in variances.iterrows()
+        ),
     )
-    variances = warehouse.component_variances(snapshot, PANEL).head(COMPONENT_COUNT)
-    for _, row in variances.iterrows():
-        index = int(row["component_index"])
-        table.add_row(
-            f"component {index}",
-            with_interval(
-                row["explained_variance_ratio"], row["ratio_ci_low"], row["ratio_ci_high"]
-            ),
-            _largest(warehouse.component_loadings(snapshot, PANEL, index)),
-        )
-    return table
 
 
 def _largest(loadings: pd.DataFrame) -> str:
@@ -139,21 +137,12 @@ def _largest(loadings: pd.DataFrame) -> str:
 
 def _slopes(snapshot: Snapshot) -> Table:
     """What ten times the compute on a language buys."""
-    table = _table(
+    fits = marts.scaling_fits(snapshot, PANEL).set_index(["budget_language", "target"])
+    return _table(
         "\nWhat does ten times the training compute buy? Slope of ability on log compute",
-        "compute on",
-        "ability on",
-        "slope",
-        "by models",
-        "by lineages",
-        "models",
-        "lineages",
-    )
-    fits = warehouse.scaling_fits(snapshot, PANEL)
-    for language, target in QUESTIONS:
-        asked = fits[(fits["budget_language"] == language) & (fits["target"] == target)]
-        for _, fit in asked.iterrows():
-            table.add_row(
+        ("compute on", "ability on", "slope", "by models", "by lineages", "models", "lineages"),
+        (
+            (
                 BUDGET_LANGUAGE_NAMES[language],
                 target.replace("_", " "),
                 number(fit["slope"]),
@@ -162,37 +151,47 @@ def _slopes(snapshot: Snapshot) -> Table:
                 f"{fit['model_count']:.0f}",
                 f"{fit['lineage_count']:.0f}",
             )
-    return table
+            for language, target in QUESTIONS
+            for _, fit in fits.loc[fits.index.isin([(language, target)])].iterrows()
+        ),
+    )
 
 
 def _print_demonstration(console: Console, snapshot: Snapshot) -> None:
     """Scores measured here of the demonstration items, beside published ones of the whole sets."""
-    scores = warehouse.run_scores(snapshot, PANEL)
+    scores = marts.run_scores(snapshot, PANEL)
     scores = scores[scores["item_set"] == "demo"]
     runs = list(dict.fromkeys(scores["run_id"]))[:RUN_COUNT]
     if not runs:
         return
     models = scores.drop_duplicates("run_id").set_index("run_id")["model_id"]
-    table = _table(
-        "\nWhat do scores measured here look like? Demonstration items, no score of any benchmark",
-        "",
-        "items",
-        *(models[run].rpartition("/")[2] for run in runs),
-        "published, real items, median",
-    )
     by_run = scores.set_index(["benchmark_id", "run_id"])
-    for benchmark_id in DEMO_BENCHMARKS:
-        rows = [
-            by_run.loc[(benchmark_id, run)] for run in runs if (benchmark_id, run) in by_run.index
-        ]
-        if rows:
-            table.add_row(
-                rows[0]["benchmark_name"],
-                str(rows[0]["item_count"]),
-                *(with_interval(row["score"], row["ci_low"], row["ci_high"]) for row in rows),
-                number(rows[0]["panel_median"]),
-            )
-    console.print(table)
+    by_benchmark = [
+        [by_run.loc[(benchmark_id, run)] for run in runs if (benchmark_id, run) in by_run.index]
+        for benchmark_id in DEMO_BENCHMARKS
+    ]
+    console.print(
+        _table(
+            "\nWhat do scores measured here look like? Demonstration items, no score of any "
+            "benchmark",
+            (
+                "",
+                "items",
+                *(models[run].rpartition("/")[2] for run in runs),
+                "published, real items, median",
+            ),
+            (
+                (
+                    rows[0]["benchmark_name"],
+                    str(rows[0]["item_count"]),
+                    *(with_interval(row["score"], row["ci_low"], row["ci_high"]) for row in rows),
+                    number(rows[0]["panel_median"]),
+                )
+                for rows in by_benchmark
+                if rows
+            ),
+        )
+    )
 
 
 def _print_next_steps(console: Console) -> None:

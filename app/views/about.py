@@ -4,65 +4,34 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import warehouse
-from app.page import choose_panel, open_page
+from app import marts
+from app.glossary import glossary
+from app.page import choose_panel, open_page, show_number
+from app.tables import WHERE, WHOSE, count, decimal, show_rows
 from app.wording import LANGUAGE_NAMES
-
-GLOSSARY = {
-    "model": "A language model. A base model is one that was not post-trained; only base models "
-    "belong to panels.",
-    "benchmark": "A named, fixed set of items with a way to score answers.",
-    "item": "One question of a benchmark, with its target.",
-    "score": "What the answers of a model on a benchmark are worth, between 0 and 1.",
-    "preferred": "The one score per model and benchmark that analyses use: on the protocol's "
-    "metric before any other, then the study's source for the study's models, then the newest.",
-    "panel": "A named set of models on which correlations, components and trends are estimated.",
-    "lineage": "Models that descend from the same family. They share weights or data, so they are "
-    "not independent observations.",
-    "component": "A direction found by principal component analysis. Components are ordered by "
-    "how much of the variance between models they explain, and do not overlap.",
-    "loading": "Correlation of a benchmark with a component, from −1 to 1.",
-    "ability": "Where a model stands on a component, in standard deviations of the benchmarks.",
-    "compute": "Floating-point operations spent in training: 6 × active parameters × tokens, "
-    "summed over the model and its ancestors. A plain count, not a rate.",
-    "slope": "Average change of an ability or score when compute is ten times as large.",
-    "standard error": "How far an estimate typically lies from the truth.",
-    "95% interval": "A range made so that it contains the truth in 95 of 100 such cases.",
-    "p, q": "p: how often chance alone would give at least as strong a relation. q: the same, "
-    "adjusted for looking at many relations at once (Benjamini and Hochberg).",
-}
 
 snapshot = open_page(
     "About the data",
     "Every number in this app is read from one DuckDB file, which `dbt build` makes from published "
-    "and measured scores. This page says whose data they are, what the words mean, and which "
-    "build is shown.",
+    "and measured scores. This page says whose data they are, which build is shown, and "
+    "what the words mean.",
 )
 
 choose_panel(snapshot)
-counts = warehouse.counts(snapshot).iloc[0]
+counts = marts.counts(snapshot).iloc[0]
 models, benchmark_count, scores, source_count = st.columns(4)
-models.metric(
-    "Models",
-    f"{counts['model_count']}",
-    f"{counts['base_model_count']} base models",
-    delta_color="off",
-    delta_arrow="off",
+show_number(
+    models, "Models", f"{counts['model_count']}", f"{counts['base_model_count']} base models"
 )
 benchmark_count.metric("Benchmarks", f"{counts['benchmark_count']}")
-scores.metric(
-    "Scores",
-    f"{counts['score_count']:,}",
-    f"{counts['preferred_score_count']:,} preferred",
-    delta_color="off",
-    delta_arrow="off",
+show_number(
+    scores, "Scores", f"{counts['score_count']:,}", f"{counts['preferred_score_count']:,} preferred"
 )
-source_count.metric(
+show_number(
+    source_count,
     "Sources",
     f"{counts['source_count']}",
     f"{counts['measured_score_count']:,} scores measured here",
-    delta_color="off",
-    delta_arrow="off",
 )
 
 st.subheader("Sources and licences")
@@ -74,75 +43,41 @@ st.markdown(
     "changed only in form. Name them when you use these numbers. The questions are those of "
     "[Why We Build Local Large Language Models](https://arxiv.org/abs/2412.14471)."
 )
-st.dataframe(
-    warehouse.sources(snapshot),
-    hide_index=True,
-    placeholder="none",
-    column_order=[
-        "source_repo",
-        "source_date",
-        "licence",
-        "attribution",
-        "score_count",
-        "preferred_score_count",
-        "score_source",
-        "source_file",
-        "source_ref",
-    ],
-    column_config={
-        "source_repo": "Repository",
-        "source_date": st.column_config.DateColumn("Date"),
-        "licence": "Licence",
-        "attribution": "Attribution",
-        "score_count": st.column_config.NumberColumn("Scores", format="localized"),
-        "preferred_score_count": st.column_config.NumberColumn(
-            "of which preferred", format="localized"
-        ),
-        "score_source": "Kind",
-        "source_file": "File",
-        "source_ref": "Commit or run",
+show_rows(
+    marts.sources(snapshot),
+    {
+        **WHOSE,
+        "score_count": count("Scores"),
+        "preferred_score_count": count("of which preferred"),
+        **WHERE,
     },
+    unknown="none",
 )
 
 st.subheader("Benchmarks")
-benchmarks = warehouse.benchmarks(snapshot)
+benchmarks = marts.benchmarks(snapshot)
 benchmarks["language"] = benchmarks["language"].map(LANGUAGE_NAMES)
-st.dataframe(
+show_rows(
     benchmarks,
-    hide_index=True,
-    height="content",
-    placeholder="none",
-    column_order=[
-        "benchmark_name",
-        "language",
-        "skill",
-        "metric",
-        "few_shot_count",
-        "item_count",
-        "chance_score",
-        "counterpart_name",
-    ],
-    column_config={
+    {
         "benchmark_name": "Benchmark",
         "language": "Language",
         "skill": "Skill",
         "metric": "Metric",
         "few_shot_count": "Worked examples",
-        "item_count": st.column_config.NumberColumn("Items", format="localized"),
-        "chance_score": st.column_config.NumberColumn("Score of guessing", format="%.2f"),
-        "counterpart_name": "Same test in the other language",
+        "item_count": count("Items"),
+        "chance_score": decimal("Score of guessing"),
+        "counterpart_name": "Same test as",
     },
+    unknown="none",
+    height="content",
 )
-
-st.subheader("Words")
-st.markdown("\n".join(f"- **{word}**: {meaning}" for word, meaning in GLOSSARY.items()))
 
 st.subheader("Builds")
 st.markdown(f"The pages read a copy of `{snapshot.source}`, taken when its build was complete.")
-st.dataframe(
-    warehouse.builds(snapshot),
-    hide_index=True,
-    column_config={
+show_rows(
+    marts.builds(snapshot),
+    {
         "started_at": st.column_config.DatetimeColumn("Started (UTC)"),
         "finished_at": st.column_config.DatetimeColumn("Finished (UTC)"),
         "is_full": st.column_config.CheckboxColumn(
@@ -153,4 +88,16 @@ st.dataframe(
         "failed_count": "Failed or skipped",
         "invocation_id": "Invocation",
     },
+)
+
+st.subheader("Words")
+words = glossary().values()
+st.markdown(
+    "\n".join(
+        [
+            "| Word | Meaning | Elsewhere |",
+            "|---|---|---|",
+            *(f"| **{word.word}** | {word.meaning} | {word.elsewhere} |" for word in words),
+        ]
+    )
 )

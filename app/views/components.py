@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import charts, warehouse
-from app.page import choose_panel, open_page
+from app import marts
+from app.charts import components as charts
+from app.page import choose_panel, open_page, show_number
+from app.tables import decimal, show_rows
 from app.wording import TRAINING_TYPE_NAMES, is_unknown
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from app.warehouse import Snapshot
+    from app.snapshot import Snapshot
 
 
 def choose_component(variances: pd.DataFrame) -> int:
@@ -32,12 +34,11 @@ def choose_component(variances: pd.DataFrame) -> int:
         if is_unknown(row["ratio_ci_low"])
         else f"{row['ratio_ci_low']:.1%} to {row['ratio_ci_high']:.1%}"
     )
-    share.metric(
+    show_number(
+        share,
         "Share of the variance, 95% interval",
         f"{row['explained_variance_ratio']:.1%}",
         ends,
-        delta_color="off",
-        delta_arrow="off",
     )
     cumulative.metric("With all components before it", f"{row['cumulative_ratio']:.1%}")
     return int(chosen)
@@ -52,8 +53,8 @@ def show_map(snapshot: Snapshot, panel_id: str, component_count: int) -> None:
     second = right.selectbox("Upwards", indexes, index=1, format_func=name_of, key="map_upright")
     st.altair_chart(
         charts.ability_map(
-            warehouse.model_abilities(snapshot, panel_id, first),
-            warehouse.model_abilities(snapshot, panel_id, second),
+            marts.model_abilities(snapshot, panel_id, first),
+            marts.model_abilities(snapshot, panel_id, second),
             (name_of(first), name_of(second)),
         )
     )
@@ -74,37 +75,17 @@ def show_abilities(abilities: pd.DataFrame, component_index: int) -> None:
     st.altair_chart(charts.abilities(abilities, component_index))
     with st.expander("The same as a table"):
         abilities["training"] = abilities["training_type"].map(TRAINING_TYPE_NAMES)
-        st.dataframe(
+        show_rows(
             abilities,
-            hide_index=True,
-            placeholder="unknown",
-            column_order=[
-                "model_name",
-                "family",
-                "training",
-                "ability",
-                "ability_standard_error",
-                "estimation_standard_error",
-                "item_standard_error",
-                "missing_standard_error",
-            ],
-            column_config={
+            {
                 "model_name": "Model",
                 "family": "Family",
                 "training": "Training",
-                "ability": st.column_config.NumberColumn("Ability", format="%.2f"),
-                "ability_standard_error": st.column_config.NumberColumn(
-                    "Standard error", format="%.2f"
-                ),
-                "estimation_standard_error": st.column_config.NumberColumn(
-                    "of that, estimation", format="%.2f"
-                ),
-                "item_standard_error": st.column_config.NumberColumn(
-                    "finitely many items", format="%.2f"
-                ),
-                "missing_standard_error": st.column_config.NumberColumn(
-                    "missing scores", format="%.2f"
-                ),
+                "ability": decimal("Ability"),
+                "ability_standard_error": decimal("Standard error"),
+                "estimation_standard_error": decimal("of that, estimation"),
+                "item_standard_error": decimal("finitely many items"),
+                "missing_standard_error": decimal("missing scores"),
             },
         )
 
@@ -116,18 +97,16 @@ snapshot = open_page(
     "A benchmark with a loading near 1 or −1 is almost entirely about that component.",
 )
 panel_id = choose_panel(snapshot)
-variances = warehouse.component_variances(snapshot, panel_id)
+variances = marts.component_variances(snapshot, panel_id)
 component_index = choose_component(variances)
 shares, makeup = st.columns(2)
 shares.altair_chart(charts.explained_variance(variances, component_index))
 makeup.altair_chart(
-    charts.loadings(
-        warehouse.component_loadings(snapshot, panel_id, component_index), component_index
-    )
+    charts.loadings(marts.component_loadings(snapshot, panel_id, component_index), component_index)
 )
 st.caption(
     "Thin lines are 95% intervals (jackknife over models). The sign of a component is a "
     "convention: on component 1 more is better, on later ones it only tells two ends apart."
 )
 show_map(snapshot, panel_id, len(variances))
-show_abilities(warehouse.model_abilities(snapshot, panel_id, component_index), component_index)
+show_abilities(marts.model_abilities(snapshot, panel_id, component_index), component_index)

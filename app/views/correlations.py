@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import charts, warehouse
-from app.page import choose_panel, open_page
+from app import marts
+from app.charts.correlations import correlation_heatmap, pair_scatter
+from app.glossary import meaning
+from app.page import choose_panel, open_page, show_number
+from app.tables import show_rows
 from app.wording import interval, intervals, number, probability
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from app.warehouse import Snapshot
+    from app.snapshot import Snapshot
 
 METHODS = {"pearson": "Pearson", "spearman": "Spearman (ranks)"}
 ORDERS = {"component": "loading on component 1", "language": "language and skill"}
@@ -22,9 +25,9 @@ ORDERS = {"component": "loading on component 1", "language": "language and skill
 def benchmarks_in_order(snapshot: Snapshot, panel_id: str, order: str) -> dict[str, str]:
     """Names of the benchmarks by id, in the order of the axes of the heatmap."""
     if order == "component":
-        rows = warehouse.component_loadings(snapshot, panel_id, 1)
+        rows = marts.component_loadings(snapshot, panel_id, 1)
     else:
-        rows = warehouse.benchmarks(snapshot)
+        rows = marts.benchmarks(snapshot)
     return dict(zip(rows["benchmark_id"], rows["benchmark_name"], strict=True))
 
 
@@ -41,98 +44,100 @@ def equals(value: float) -> str:
     return text if text.startswith("<") else f"= {text}"
 
 
-def show_pair(
-    snapshot: Snapshot, panel_id: str, correlations: pd.DataFrame, names: dict[str, str]
-) -> None:
-    """One pair of benchmarks: its correlations, and the models behind them."""
-    st.subheader("One pair of benchmarks")
-    left, right = st.columns(2)
+def choose_one(label: str, choices: dict[str, str], *, key: str) -> str:
+    """The key of the chosen one of a few choices, the first unless another is chosen."""
+    return str(
+        st.segmented_control(
+            label,
+            list(choices),
+            default=next(iter(choices)),
+            required=True,
+            format_func=choices.__getitem__,
+            key=key,
+        )
+    )
+
+
+def choose_pair(names: dict[str, str]) -> tuple[str, str]:
+    """The two benchmarks that are looked at more closely."""
+    benchmark_ids, (left, right) = list(names), st.columns(2)
     across = left.selectbox(
-        "Across", list(names), format_func=names.__getitem__, key="across", bind="query-params"
+        "Across", benchmark_ids, format_func=names.__getitem__, key="across", bind="query-params"
     )
     upright = right.selectbox(
         "Upwards",
-        list(names),
+        benchmark_ids,
         index=1,
         format_func=names.__getitem__,
         key="upright",
         bind="query-params",
     )
-    row = correlations[
-        (correlations["benchmark_id_1"] == across) & (correlations["benchmark_id_2"] == upright)
-    ].iloc[0]
-    if across == upright:
-        st.write("Choose two different benchmarks.")
-        return
-    pearson, lineage, spearman = st.columns(3)
-    pearson.metric(
-        "Pearson r, 95% interval by models",
-        number(row["pearson"]),
-        interval(row["pearson_ci_low"], row["pearson_ci_high"]),
-        delta_color="off",
-        delta_arrow="off",
-        help="This interval takes all models as independent, which they are not.",
-    )
-    lineage.metric(
-        "Pearson r, 95% interval by lineages",
-        number(row["pearson"]),
-        interval(row["pearson_lineage_ci_low"], row["pearson_lineage_ci_high"]),
-        delta_color="off",
-        delta_arrow="off",
-        help="Models of one lineage share weights or data. This interval takes whole lineages, "
-        "not models, as independent. It is the one to trust.",
-    )
-    spearman.metric(
-        "Spearman, 95% interval by models",
-        number(row["spearman"]),
-        interval(row["spearman_ci_low"], row["spearman_ci_high"]),
-        delta_color="off",
-        delta_arrow="off",
-        help="Correlation of the ranks of the models instead of their scores.",
-    )
+    return across, upright
+
+
+def show_coefficients(pair: pd.Series[float]) -> None:
+    """The correlations of one pair with their intervals, and what chance would do."""
+    by_models, by_lineages, of_ranks = st.columns(3)
+    for box, label, estimate, ends, explanation in (
+        (
+            by_models,
+            "Pearson r, 95% interval by models",
+            "pearson",
+            "pearson",
+            "This interval takes all models as independent, which they are not.",
+        ),
+        (
+            by_lineages,
+            "Pearson r, 95% interval by lineages",
+            "pearson",
+            "pearson_lineage",
+            f"{meaning('lineage')} This interval takes whole lineages, not models, as "
+            "independent. It is the one to trust.",
+        ),
+        (
+            of_ranks,
+            "Spearman, 95% interval by models",
+            "spearman",
+            "spearman",
+            "Correlation of the ranks of the models instead of their scores.",
+        ),
+    ):
+        show_number(
+            box,
+            label,
+            number(pair[estimate]),
+            interval(pair[f"{ends}_ci_low"], pair[f"{ends}_ci_high"]),
+            explanation=explanation,
+        )
     st.markdown(
-        f"{row['model_count']} models of {row['lineage_count']} lineages. Chance alone would do "
-        f"this with p {equals(row['p_value'])} (Pearson, models taken as independent), or "
-        f"q {equals(row['q_value'])} after allowing for all pairs of the panel."
+        f"{pair['model_count']} models of {pair['lineage_count']} lineages. Chance alone would do "
+        f"this with p {equals(pair['p_value'])} (Pearson, models taken as independent), or "
+        f"q {equals(pair['q_value'])} after allowing for all pairs of the panel."
     )
-    pairs = warehouse.pair_scores(snapshot, panel_id, across, upright)
-    if pairs.empty:
+
+
+def show_models(scores: pd.DataFrame, name_1: str, name_2: str) -> None:
+    """The models behind the correlation of one pair."""
+    if scores.empty:
         st.write("No model of the panel has both scores.")
         return
-    st.altair_chart(charts.pair_scatter(pairs, names[across], names[upright]))
+    st.altair_chart(pair_scatter(scores, name_1, name_2))
     st.caption(
         "Each point is a model; bars are the 95% intervals of its scores over items, where they "
         "are known. A name is left out where it would cover another; point at the model."
     )
 
 
-def show_cross_lingual_pairs(snapshot: Snapshot, panel_id: str) -> None:
+def show_cross_lingual_pairs(pairs: pd.DataFrame) -> None:
     """The table of Japanese and English benchmarks that go together most."""
-    st.subheader("Strongest pairs across languages")
-    pairs = warehouse.cross_lingual_pairs(snapshot, panel_id)
     for method in ("pearson", "pearson_lineage", "spearman"):
         pairs[f"{method}_interval"] = intervals(
             pairs[f"{method}_ci_low"], pairs[f"{method}_ci_high"]
         )
-    pairs["q"] = [probability(value) for value in pairs["q_value"]]
-    st.dataframe(
+    pairs["q"] = pairs["q_value"].map(probability)
+    show_rows(
         pairs,
-        hide_index=True,
-        placeholder="unknown",
-        height=385,
-        column_order=[
-            "japanese_benchmark",
-            "english_benchmark",
-            "is_counterpart",
-            "pearson",
-            "pearson_interval",
-            "pearson_lineage_interval",
-            "spearman",
-            "spearman_interval",
-            "q",
-            "model_count",
-        ],
-        column_config={
+        {
             "japanese_benchmark": "Japanese benchmark",
             "english_benchmark": "English benchmark",
             "is_counterpart": st.column_config.CheckboxColumn(
@@ -155,6 +160,7 @@ def show_cross_lingual_pairs(snapshot: Snapshot, panel_id: str) -> None:
             ),
             "model_count": st.column_config.NumberColumn("Models", width="small"),
         },
+        height=385,
     )
 
 
@@ -166,28 +172,28 @@ snapshot = open_page(
 )
 panel_id = choose_panel(snapshot)
 method_box, order_box = st.columns(2)
-method = method_box.segmented_control(
-    "Correlation",
-    list(METHODS),
-    default="pearson",
-    required=True,
-    format_func=lambda key: METHODS[key],
-    key="correlation",
-)
-order = order_box.segmented_control(
-    "Benchmarks in the order of",
-    list(ORDERS),
-    default="component",
-    required=True,
-    format_func=lambda key: ORDERS[key],
-    key="order",
-)
-names = benchmarks_in_order(snapshot, panel_id, str(order))
-correlations = warehouse.correlations(snapshot, panel_id)
+with method_box:
+    method = choose_one("Correlation", METHODS, key="correlation")
+with order_box:
+    order = choose_one("Benchmarks in the order of", ORDERS, key="order")
+names = benchmarks_in_order(snapshot, panel_id, order)
+correlations = marts.correlations(snapshot, panel_id)
 st.altair_chart(
-    charts.correlation_heatmap(correlations, list(names.values()), str(method)),
+    correlation_heatmap(correlations, list(names.values()), method),
     key="heatmap",
     on_select=open_picked_pair,
 )
-show_pair(snapshot, panel_id, correlations, names)
-show_cross_lingual_pairs(snapshot, panel_id)
+st.subheader("One pair of benchmarks")
+across, upright = choose_pair(names)
+if across == upright:
+    st.write("Choose two different benchmarks.")
+else:
+    is_pair = (correlations["benchmark_id_1"] == across) & (
+        correlations["benchmark_id_2"] == upright
+    )
+    show_coefficients(correlations[is_pair].iloc[0])
+    show_models(
+        marts.pair_scores(snapshot, panel_id, across, upright), names[across], names[upright]
+    )
+st.subheader("Strongest pairs across languages")
+show_cross_lingual_pairs(marts.cross_lingual_pairs(snapshot, panel_id))

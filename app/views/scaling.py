@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import charts, warehouse
+from app import marts
+from app.charts.scaling import scaling
+from app.glossary import meaning
 from app.page import choose_panel, open_page
+from app.tables import decimal, show_rows
 from app.wording import (
     BUDGET_LANGUAGE_NAMES,
     TRAINING_TYPE_NAMES,
+    UNKNOWN,
     interval,
     intervals,
     is_unknown,
@@ -23,7 +27,7 @@ from app.wording import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from app.warehouse import Snapshot
+    from app.snapshot import Snapshot
 
 # Two points always lie on a line; a fit needs one more to say anything.
 FEWEST_MODELS = 3
@@ -36,7 +40,7 @@ def capitalised(text: str) -> str:
 
 def choose_target(snapshot: Snapshot, fits: pd.DataFrame) -> tuple[str, str]:
     """The target to predict and its name: components first, then benchmarks as on other pages."""
-    benchmarks = warehouse.benchmarks(snapshot)
+    benchmarks = marts.benchmarks(snapshot)
     names = dict(zip(benchmarks["benchmark_id"], benchmarks["benchmark_name"], strict=True))
     kinds = dict(zip(fits["target"], fits["target_kind"], strict=True))
     components = sorted(
@@ -63,8 +67,7 @@ def show_fit(fit: pd.Series[float]) -> None:
     st.metric(
         "Slope per tenfold compute",
         number(fit["slope"]),
-        help="By how much the value (an ability in standard deviations, or a score between 0 and "
-        "1) grows on average when the compute is ten times as large.",
+        help=f"{meaning('slope')} An ability is in standard deviations, a score between 0 and 1.",
     )
     by_lineages = interval(fit["lineage_ci_low"], fit["lineage_ci_high"])
     st.markdown(f"95% interval by lineages:  \n**{by_lineages}**")
@@ -97,39 +100,25 @@ def show_all_languages(fits: pd.DataFrame, name: str) -> None:
     st.subheader(f"Slopes of {name} on each kind of compute")
     table = fits.assign(
         compute=fits["budget_language"].map(BUDGET_LANGUAGE_NAMES),
-        lineage=[
-            interval(*ends) for ends in fits[["lineage_ci_low", "lineage_ci_high"]].to_numpy()
-        ],
+        lineage=intervals(fits["lineage_ci_low"], fits["lineage_ci_high"]),
         ols=intervals(fits["ols_ci_low"], fits["ols_ci_high"]),
-        p=[probability(value) for value in fits["lineage_p_value"]],
-        q=[probability(value) for value in fits["lineage_q_value"]],
+        p=fits["lineage_p_value"].map(probability),
+        q=fits["lineage_q_value"].map(probability),
     )
-    st.dataframe(
+    show_rows(
         table,
-        hide_index=True,
-        placeholder="–",
-        column_order=[
-            "compute",
-            "slope",
-            "lineage",
-            "ols",
-            "pearson",
-            "p",
-            "q",
-            "model_count",
-            "lineage_count",
-        ],
-        column_config={
+        {
             "compute": "Compute on",
-            "slope": st.column_config.NumberColumn("Slope per tenfold", format="%.3f"),
+            "slope": decimal("Slope per tenfold", 3),
             "lineage": "95% interval by lineages",
             "ols": "95% interval by models",
-            "pearson": st.column_config.NumberColumn("r", format="%.2f"),
+            "pearson": decimal("r"),
             "p": "p by lineages",
             "q": "q by lineages",
             "model_count": "Models",
             "lineage_count": "Lineages",
         },
+        unknown=UNKNOWN,
     )
 
 
@@ -138,39 +127,24 @@ def show_points(points: pd.DataFrame) -> None:
     st.subheader("The models behind the line")
     table = points.assign(
         training=points["training_type"].map(TRAINING_TYPE_NAMES),
-        tokens=[power_of_ten(value) for value in points["token_count"]],
-        flop=[power_of_ten(value) for value in points["train_flop"]],
-        at_least=[power_of_ten(value) for value in points["train_flop_low"]],
-        at_most=[power_of_ten(value) for value in points["train_flop_high"]],
+        tokens=points["token_count"].map(power_of_ten),
+        flop=points["train_flop"].map(power_of_ten),
+        at_least=points["train_flop_low"].map(power_of_ten),
+        at_most=points["train_flop_high"].map(power_of_ten),
     )
-    st.dataframe(
+    show_rows(
         table,
-        hide_index=True,
-        placeholder="unknown",
-        column_order=[
-            "model_name",
-            "training",
-            "value",
-            "value_standard_error",
-            "flop",
-            "at_least",
-            "at_most",
-            "certainty",
-            "weakest_evidence",
-            "tokens",
-            "source",
-        ],
-        column_config={
+        {
             "model_name": st.column_config.TextColumn("Model", pinned=True),
             "training": "Training",
+            "value": decimal("Value", 3),
+            "value_standard_error": decimal("Standard error", 3),
             "flop": "Compute (operations)",
             "at_least": "at least",
             "at_most": "at most",
             "certainty": "Certainty",
             "weakest_evidence": "Weakest evidence",
             "tokens": "Tokens",
-            "value": st.column_config.NumberColumn("Value", format="%.3f"),
-            "value_standard_error": st.column_config.NumberColumn("Standard error", format="%.3f"),
             "source": st.column_config.TextColumn("Source", width="large"),
         },
     )
@@ -183,7 +157,7 @@ snapshot = open_page(
     "the grey band is where that trend could lie (95%) if all models were independent.",
 )
 panel_id = choose_panel(snapshot)
-fits = warehouse.scaling_fits(snapshot, panel_id)
+fits = marts.scaling_fits(snapshot, panel_id)
 if fits.empty:
     st.write("This panel has no model whose training compute is known.")
     st.stop()
@@ -204,7 +178,7 @@ language = str(
     )
 )
 unit = "standard deviations" if target.startswith("component_") else "0–1"
-points = warehouse.scaling_points(snapshot, panel_id, target, language)
+points = marts.scaling_points(snapshot, panel_id, target, language)
 fit = fits_of_target.loc[languages].iloc[languages.index(language)]
 if len(points) < FEWEST_MODELS:
     st.warning(
@@ -216,9 +190,9 @@ if len(points) < FEWEST_MODELS:
 else:
     figure, numbers = st.columns([3, 1])
     figure.altair_chart(
-        charts.scaling(
+        scaling(
             points,
-            warehouse.scaling_curve(snapshot, panel_id, target, language),
+            marts.scaling_curve(snapshot, panel_id, target, language),
             value_title=f"{capitalised(name)} ({unit})",
             compute_title=f"Training compute on {BUDGET_LANGUAGE_NAMES[language]}",
         )

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import warehouse
+from app import marts
 from app.page import choose_panel, open_page
+from app.tables import WHERE, WHOSE, count, decimal, show_rows
 from app.wording import (
     LANGUAGE_NAMES,
     TRAINING_TYPE_NAMES,
@@ -22,7 +23,26 @@ from app.wording import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from app.warehouse import Snapshot
+
+SOURCE_COLUMNS = {
+    "is_preferred": st.column_config.CheckboxColumn("Preferred"),
+    "score": decimal("Score", 4),
+    "interval": st.column_config.TextColumn("95% interval"),
+    "standard_error": decimal("Standard error", 4),
+    **WHOSE,
+    "metric": "Metric",
+    "is_comparable": st.column_config.CheckboxColumn(
+        "Comparable", help="Whether the source used the protocol's metric."
+    ),
+    "item_count": count("Items"),
+    "unscored_count": count("Not scored"),
+    "standard_error_method": st.column_config.TextColumn(
+        "Error by",
+        help="binomial: mean of 0/1; bounded_mean: an upper bound for means in [0, 1].",
+    ),
+    **WHERE,
+    "note": "Note",
+}
 
 
 def choose_rows(scores: pd.DataFrame, panel_members: pd.Series[str]) -> pd.DataFrame:
@@ -88,9 +108,11 @@ def show_table(scores: pd.DataFrame, benchmarks: pd.DataFrame) -> None:
         .reindex(columns=shown["benchmark_id"], index=models.index)
     )
     table.insert(0, "model", names)
+    # The column stays in sight, so it is as wide as its names, within reason.
+    name_width = min(320, 30 + 7 * int(names.str.len().max()))
     table["training"] = models["training_type"].map(TRAINING_TYPE_NAMES)
     columns = {
-        "model": st.column_config.TextColumn("Model", pinned=True, width="medium"),
+        "model": st.column_config.TextColumn("Model", pinned=True, width=name_width),
         "training": st.column_config.TextColumn("Training", width="medium"),
     } | {
         row["benchmark_id"]: st.column_config.TextColumn(
@@ -123,82 +145,34 @@ def open_picked_cell(model_ids: list[str]) -> None:
             st.session_state["benchmark"] = column
 
 
-def show_sources(snapshot: Snapshot, scores: pd.DataFrame, benchmarks: pd.DataFrame) -> None:
-    """All sources of one model's score on one benchmark."""
-    st.subheader("Where one score comes from")
+def choose_cell(scores: pd.DataFrame, benchmarks: pd.DataFrame) -> tuple[str, str, str]:
+    """The model and the benchmark whose sources are shown, and both by name in Markdown."""
     models = scores.drop_duplicates("model_id")
     names = dict(zip(models["model_id"], unique_names(models), strict=True))
-    benchmark_names = dict(
-        zip(benchmarks["benchmark_id"], benchmarks["benchmark_name"], strict=True)
-    )
+    titles = dict(zip(benchmarks["benchmark_id"], benchmarks["benchmark_name"], strict=True))
     left, right = st.columns(2)
     model_id = left.selectbox("Model", list(names), key="model", format_func=names.__getitem__)
     benchmark_id = right.selectbox(
-        "Benchmark",
-        list(benchmark_names),
-        key="benchmark",
-        format_func=benchmark_names.__getitem__,
+        "Benchmark", list(titles), key="benchmark", format_func=titles.__getitem__
     )
-    rows = warehouse.score_sources(snapshot, model_id, benchmark_id)
-    if rows.empty:
-        st.write(f"{names[model_id]} has no score on {benchmark_names[benchmark_id]}.")
+    return model_id, benchmark_id, f"**{names[model_id]}** on **{titles[benchmark_id]}**"
+
+
+def show_sources(sources: pd.DataFrame, name: str) -> None:
+    """All sources of one model's score on one benchmark; `name` says which."""
+    if sources.empty:
+        st.markdown(f"{name}: no score.")
         return
-    preferred = rows[rows["is_preferred"]].iloc[0]
+    preferred = sources[sources["is_preferred"]].iloc[0]
     st.markdown(
-        f"**{names[model_id]}** on **{benchmark_names[benchmark_id]}**: "
-        f"{number(preferred['score'], 4)}, 95% interval "
+        f"{name}: {number(preferred['score'], 4)}, 95% interval "
         f"{interval(preferred['ci_low'], preferred['ci_high'], 3)}; "
-        f"{len(rows)} source{'s' if len(rows) > 1 else ''}."
+        f"{len(sources)} source{'s' if len(sources) > 1 else ''}."
     )
-    rows["interval"] = intervals(rows["ci_low"], rows["ci_high"], 3)
-    st.dataframe(
-        rows,
+    show_rows(
+        sources.assign(interval=intervals(sources["ci_low"], sources["ci_high"], 3)),
+        SOURCE_COLUMNS,
         key="sources_table",
-        hide_index=True,
-        placeholder="unknown",
-        column_order=[
-            "is_preferred",
-            "score",
-            "interval",
-            "standard_error",
-            "source_repo",
-            "source_date",
-            "licence",
-            "attribution",
-            "metric",
-            "is_comparable",
-            "item_count",
-            "unscored_count",
-            "standard_error_method",
-            "score_source",
-            "source_file",
-            "source_ref",
-            "note",
-        ],
-        column_config={
-            "is_preferred": st.column_config.CheckboxColumn("Preferred"),
-            "score": st.column_config.NumberColumn("Score", format="%.4f"),
-            "standard_error": st.column_config.NumberColumn("Standard error", format="%.4f"),
-            "interval": st.column_config.TextColumn("95% interval"),
-            "standard_error_method": st.column_config.TextColumn(
-                "Error by",
-                help="binomial: mean of 0/1; bounded_mean: an upper bound for means in [0, 1].",
-            ),
-            "metric": "Metric",
-            "is_comparable": st.column_config.CheckboxColumn(
-                "Comparable", help="Whether the source used the protocol's metric."
-            ),
-            "item_count": st.column_config.NumberColumn("Items", format="localized"),
-            "unscored_count": st.column_config.NumberColumn("Not scored", format="localized"),
-            "score_source": "Kind",
-            "source_repo": "Repository",
-            "source_file": "File",
-            "source_ref": "Commit or run",
-            "source_date": st.column_config.DateColumn("Date"),
-            "licence": "Licence",
-            "attribution": "Attribution",
-            "note": "Note",
-        },
     )
 
 
@@ -209,9 +183,9 @@ snapshot = open_page(
     "pick a cell to see them all.",
 )
 panel_id = choose_panel(snapshot)
-all_scores = warehouse.preferred_scores(snapshot)
-all_benchmarks = warehouse.benchmarks(snapshot)
-members = warehouse.panel_models(snapshot, panel_id)["model_id"]
+all_scores = marts.preferred_scores(snapshot)
+all_benchmarks = marts.benchmarks(snapshot)
+members = marts.panel_models(snapshot, panel_id)["model_id"]
 chosen_scores = choose_rows(all_scores, members)
 if chosen_scores.empty:
     st.write("No score passes these filters.")
@@ -232,4 +206,6 @@ download.download_button(
     icon=":material/download:",
     width="stretch",
 )
-show_sources(snapshot, chosen_scores, all_benchmarks)
+st.subheader("Where one score comes from")
+model_id, benchmark_id, name = choose_cell(chosen_scores, all_benchmarks)
+show_sources(marts.score_sources(snapshot, model_id, benchmark_id), name)

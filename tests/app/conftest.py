@@ -22,7 +22,7 @@ def open_app(built_warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> Callable
     monkeypatch.setenv("EVALWH_WAREHOUSE", str(built_warehouse))
 
     def open_at(view: str) -> AppTest:
-        app = AppTest.from_file(str(REPOSITORY / "app" / "main.py"), default_timeout=60).run()
+        app = AppTest.from_file(str(REPOSITORY / "app" / "main.py"), default_timeout=60)
         return app.switch_page(f"views/{view}").run()
 
     return open_at

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from app import figure, warehouse
+from app import figure, marts
+from app.snapshot import open_snapshot
 from tests.dbt_project import REPOSITORY
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def test_the_figure_names_every_benchmark_and_model(
 
 
 def test_the_committed_figure_is_of_the_numbers_of_today(built_warehouse: Path) -> None:
-    snapshot = warehouse.open_snapshot(built_warehouse)
-    points = warehouse.scaling_points(snapshot, figure.PANEL, "component_2", figure.LANGUAGE)
+    snapshot = open_snapshot(built_warehouse)
+    points = marts.scaling_points(snapshot, figure.PANEL, "component_2", figure.LANGUAGE)
     committed = COMMITTED.read_text(encoding="utf-8")
     # The marks carry their values for readers of the screen.
     for value in points["log10_train_flop"]:

@@ -14,7 +14,7 @@ from tests.dbt_project import REPOSITORY
 REPORT = [sys.executable, "-c", "import app.report; app.report.main()"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def report(built_warehouse) -> str:
     """The report as a pipe gets it, from a narrow terminal."""
     return subprocess.run(

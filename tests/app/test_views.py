@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from importlib.metadata import packages_distributions
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -41,6 +43,13 @@ def test_navigation_has_every_view():
     assert sorted(re.findall(r'"views/(\w+\.py)"', main)) == VIEWS
 
 
+def test_no_module_of_the_app_hides_a_package():
+    # Streamlit puts the folder of its main file first on the path.
+    modules = {path.stem for path in (REPOSITORY / "app").iterdir()}
+    rooms = {path.name for path in REPOSITORY.iterdir()}
+    assert modules & ({*packages_distributions(), *rooms} | sys.stdlib_module_names) == set()
+
+
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_view_opens_and_says_what_it_is_about(view, open_app, ask):
     app = open_app(view)
@@ -52,14 +61,14 @@ def test_a_view_opens_and_says_what_it_is_about(view, open_app, ask):
     assert f"Data: build of {built_at:%Y-%m-%d %H:%M} UTC." in [note.value for note in app.caption]
 
 
-@pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("panel_id", ["complete", "all"])
-def test_a_view_opens_on_every_panel(view, panel_id, open_app):
+def test_every_view_opens_on_the_panel_that_was_chosen_on_another(panel_id, open_app):
     app = open_app("correlations.py")
     app.selectbox(key="panel").select(panel_id).run()
-    app.switch_page(f"views/{view}").run()
-    assert not app.exception
-    assert app.selectbox(key="panel").value == panel_id
+    for view in VIEWS:
+        app.switch_page(f"views/{view}").run()
+        assert not app.exception, view
+        assert app.selectbox(key="panel").value == panel_id, view
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from app.warehouse import READ_MARTS
+from app.snapshot import READ_MARTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,21 +1,21 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
 
-from app import warehouse
-from app.warehouse import NoSnapshotError, SourceState, open_snapshot
+from app import marts
+from app.snapshot import ABANDONED_COPY_SECONDS, NoSnapshotError, SourceState, open_snapshot
 from tests.app.warehouse_files import another_process, write_build
 
 if TYPE_CHECKING:
-    from app.warehouse import Snapshot
+    from pathlib import Path
+
+    from app.snapshot import Snapshot
 
 
 @pytest.fixture
@@ -24,7 +24,16 @@ def source(tmp_path: Path) -> Path:
 
 
 def served(snapshot: Snapshot) -> list[str]:
-    return list(warehouse.panels(snapshot)["panel_id"])
+    return list(marts.panels(snapshot)["panel_id"])
+
+
+def assert_refused(source: Path, state: SourceState, reason: str) -> None:
+    """The build before is served, which holds `first`, and the reason told, at every look."""
+    for _ in range(2):
+        snapshot = open_snapshot(source)
+        assert snapshot.source_state is state
+        assert reason in snapshot.source_detail
+        assert served(snapshot) == ["first"]
 
 
 def test_a_complete_build_is_served_from_a_copy(source):
@@ -51,10 +60,7 @@ def test_the_old_build_is_served_while_another_process_writes_and_then_the_new_o
     open_snapshot(source)
     half_of_a_build = "create or replace table marts.dim_panels as select 'half' as panel_id"
     with another_process(source, half_of_a_build, read_only=False):
-        snapshot = open_snapshot(source)
-        assert snapshot.source_state is SourceState.BUILDING
-        assert "is writing" in snapshot.source_detail
-        assert served(snapshot) == ["first"]
+        assert_refused(source, SourceState.BUILDING, "is writing")
     write_build(source, "second")
     snapshot = open_snapshot(source)
     assert snapshot.source_state is SourceState.CURRENT
@@ -65,11 +71,8 @@ def test_a_failed_build_is_refused_until_one_succeeds(source):
     write_build(source, "first")
     open_snapshot(source)
     write_build(source, "half", is_success=False)
-    for _ in range(2):
-        snapshot = open_snapshot(source)
-        assert snapshot.source_state is SourceState.FAILED
-        assert "2026-01-01 01:00 UTC did not succeed: 1 of 3" in snapshot.source_detail
-        assert served(snapshot) == ["first"]
+    reason = "2026-01-01 01:00 UTC did not succeed: 1 of 3"
+    assert_refused(source, SourceState.FAILED, reason)
     write_build(source, "second")
     assert served(open_snapshot(source)) == ["second"]
 
@@ -78,7 +81,7 @@ def test_a_failed_build_is_opened_once_and_not_at_every_look(source, monkeypatch
     write_build(source, "half", is_success=False)
     with pytest.raises(NoSnapshotError):
         open_snapshot(source)
-    monkeypatch.setattr(warehouse, "connect_read_only", None)
+    monkeypatch.setattr("app.snapshot.connect_read_only", None)
     with pytest.raises(NoSnapshotError, match="did not succeed"):
         open_snapshot(source)
 
@@ -87,9 +90,7 @@ def test_a_build_that_never_finished_is_refused(source):
     write_build(source, "first")
     open_snapshot(source)
     write_build(source, "half", is_success=None, is_finished=False)
-    snapshot = open_snapshot(source)
-    assert snapshot.source_state is SourceState.INTERRUPTED
-    assert served(snapshot) == ["first"]
+    assert_refused(source, SourceState.INTERRUPTED, "was stopped before it finished")
 
 
 def test_a_file_whose_writer_was_killed_is_refused(source):
@@ -99,11 +100,7 @@ def test_a_file_whose_writer_was_killed_is_refused(source):
     with another_process(source, statement, read_only=False) as writer:
         writer.kill()
         writer.wait()
-    for _ in range(2):
-        snapshot = open_snapshot(source)
-        assert snapshot.source_state is SourceState.INTERRUPTED
-        assert "stopped before it finished" in snapshot.source_detail
-        assert served(snapshot) == ["first"]
+    assert_refused(source, SourceState.INTERRUPTED, "stopped before it finished")
     write_build(source, "second")
     assert served(open_snapshot(source)) == ["second"]
 
@@ -131,9 +128,7 @@ def test_the_last_build_outlives_its_file(source):
     write_build(source, "first")
     open_snapshot(source)
     source.unlink()
-    snapshot = open_snapshot(source)
-    assert snapshot.source_state is SourceState.MISSING
-    assert served(snapshot) == ["first"]
+    assert_refused(source, SourceState.MISSING, "There is no file")
 
 
 def test_during_the_very_first_build_there_is_no_snapshot(source):
@@ -146,19 +141,19 @@ def test_during_the_very_first_build_there_is_no_snapshot(source):
         open_snapshot(source)
 
 
-def test_a_warehouse_without_a_table_the_app_reads_is_refused(source):
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("drop table marts.fct_panel_scores", "has no fct_panel_scores"),
+        ("drop table meta.builds", "has no builds"),
+        ("delete from meta.builds", "No build of"),
+    ],
+)
+def test_a_warehouse_that_lacks_what_the_app_needs_is_refused(damage, message, source):
     write_build(source, "first")
     with duckdb.connect(source) as connection:
-        connection.execute("drop table marts.fct_panel_scores")
-    with pytest.raises(NoSnapshotError, match="has no fct_panel_scores"):
-        open_snapshot(source)
-
-
-def test_a_warehouse_without_a_recorded_build_is_refused(source):
-    write_build(source, "first")
-    with duckdb.connect(source) as connection:
-        connection.execute("delete from meta.builds")
-    with pytest.raises(NoSnapshotError, match="No build of"):
+        connection.execute(damage)
+    with pytest.raises(NoSnapshotError, match=message):
         open_snapshot(source)
 
 
@@ -223,7 +218,7 @@ def test_the_two_newest_snapshots_are_kept_and_old_unfinished_copies_are_not(sou
     old, recent = folder / "old.duckdb.1.copying", folder / "recent.duckdb.2.copying"
     old.touch()
     recent.touch()
-    os.utime(old, (time.time() - 2 * warehouse.ABANDONED_COPY_SECONDS,) * 2)
+    os.utime(old, (time.time() - 2 * ABANDONED_COPY_SECONDS,) * 2)
     snapshots = []
     for panel_id in ("2", "3", "4"):
         write_build(source, panel_id)
@@ -246,7 +241,7 @@ def test_snapshots_of_two_files_in_one_folder_stay_apart(source):
 def test_changing_an_answer_does_not_change_the_next_one(source):
     write_build(source, "first")
     snapshot = open_snapshot(source)
-    answer = warehouse.panels(snapshot)
+    answer = marts.panels(snapshot)
     answer["panel_id"] = "changed"
     assert served(snapshot) == ["first"]
 
@@ -255,8 +250,3 @@ def test_the_file_is_the_one_the_environment_names(source, monkeypatch):
     write_build(source, "named")
     monkeypatch.setenv("EVALWH_WAREHOUSE", str(source))
     assert served(open_snapshot()) == ["named"]
-
-
-def test_the_app_checks_for_every_table_it_reads():
-    text = Path(warehouse.__file__).read_text(encoding="utf-8")
-    assert set(re.findall(r"\bmarts\.((?:dim|fct)_\w+)", text)) == set(warehouse.READ_MARTS)
