@@ -88,15 +88,20 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @click.argument("benchmarks", nargs=-1)
 @click.option("--mirror", help="Folder or address that has the files under their cache paths.")
+@click.option("--list", "lists", is_flag=True, help="Print where the files are, and fetch none.")
 @cache_option
-def fetch(benchmarks: tuple[str, ...], mirror: str | None, cache: Path) -> None:
+def fetch(benchmarks: tuple[str, ...], mirror: str | None, lists: bool, cache: Path) -> None:
     """Bring the files of BENCHMARKS (all, unless named) here, and verify them."""
     from inference.errors import BenchmarkFileError
+    from inference.planning.addresses import addresses, as_markdown
     from inference.planning.declarations import benchmark_ids, read_benchmark
     from inference.planning.fetch import fetch as fetch_files
 
     missing: list[str] = []
     with errors_as_messages():
+        if lists:
+            click.echo("\n".join(as_markdown(addresses(benchmarks))))
+            return
         for name in benchmarks or benchmark_ids():
             files = []
             try:

@@ -27,6 +27,7 @@ from inference.planning.files import cached_files, demo_files
 from inference.planning.items import read_items
 from inference.planning.plan import Planned, Target, plan
 from inference.planning.requests import Model, prompt_id
+from inference.planning.templates import check_fields
 from inference.planning.tokenizers import read_tokenizer
 from inference.provenance import new_session_id
 from warehouse.loading import load
@@ -381,12 +382,22 @@ def request_row(
 
 
 def missing_files(config: RunConfig) -> list[str]:
-    """Messages about selected benchmarks whose files are not all here."""
+    """Messages about selected benchmarks whose files are not all here.
+
+    Raises:
+        DeclarationError: a declaration is not valid, or a template of it names a field that
+            the benchmark's items do not have.
+    """
     messages = []
     for benchmark_id in config.benchmark_ids:
         benchmark = read_benchmark(benchmark_id, config.protocol)
         try:
-            benchmark_files(benchmark, config.item_set, config.cache)
+            files = benchmark_files(benchmark, config.item_set, config.cache)
         except BenchmarkFileError as error:
             messages.append(str(error))
+            continue
+        # Demonstration items have the same fields, and are read at once.
+        has_demo = (benchmark.folder / "demo").is_dir()
+        items = read_items(benchmark, demo_files(benchmark) if has_demo else files)
+        check_fields(benchmark, set(items.test[0].fields))
     return messages
