@@ -10,6 +10,7 @@ is asked once more with the best token's log-probability (`DoubtError`).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
@@ -31,6 +32,9 @@ WARMING = -2
 """The prompt of a completion, only so that the server has it in its cache."""
 
 
+JobKind = Literal["generation", "sequence", "next_token", "warming"]
+
+
 class Job(NamedTuple):
     """One sequence of a request: what a server treats as one prompt."""
 
@@ -39,7 +43,7 @@ class Job(NamedTuple):
     """Of the request's sequences; NEXT_TOKEN or WARMING for what is no sequence of its own."""
 
     @property
-    def kind(self) -> Literal["generation", "sequence", "next_token", "warming"]:
+    def kind(self) -> JobKind:
         """Jobs of a kind can share a call."""
         if self.sequence_index == WARMING:
             return "warming"
@@ -77,12 +81,12 @@ Entry = tuple[float | None, int, Any]
 """Log-probability, token id, and the token's text, which nobody asked for."""
 
 
-class _FinishReason(msgspec.Struct):
+class _FinishReason(msgspec.Struct, gc=False):
     type: str
     message: Any = None
 
 
-class _Meta(msgspec.Struct):
+class _Meta(msgspec.Struct, gc=False):
     finish_reason: _FinishReason | str | None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -93,16 +97,14 @@ class _Meta(msgspec.Struct):
     output_top_logprobs: list[list[Entry] | None] | None = None
 
 
-class _Said(msgspec.Struct):
+class _Said(msgspec.Struct, gc=False):
     """One prompt's answer, as far as it is read."""
 
     meta_info: _Meta
     text: str | None = None
 
 
-_PARTS = msgspec.json.Decoder(list[msgspec.Raw])
-_PART = msgspec.json.Decoder(msgspec.Raw)
-_SAID = msgspec.json.Decoder(_Said)
+_ANSWERS = msgspec.json.Decoder(list[_Said])
 
 
 def jobs_of(request: Request) -> list[Job]:
@@ -198,50 +200,47 @@ def outcomes_of(jobs: list[Job], content: bytes) -> list[Outcome | RequestError]
         raise UnreadableError(
             f"the server answered {len(parts)} prompts of {len(jobs)}", is_final=True
         )
-    return [_outcome_or_error(job, part) for job, part in zip(jobs, parts, strict=True)]
+    kind = jobs[0].kind
+    return [_outcome_or_error(job, kind, part) for job, part in zip(jobs, parts, strict=True)]
 
 
 def _parts(content: bytes) -> list[Any]:
-    """One part per prompt: as it came, so that one that cannot be read fails alone."""
-    # A call of one prompt may be answered without a list.
-    is_list = content.lstrip()[:1] == b"["
+    """One part per prompt; where any of them is not what it should be, all as they came."""
+    with contextlib.suppress(msgspec.DecodeError, RecursionError):
+        return _ANSWERS.decode(content)
     try:
-        return _PARTS.decode(content) if is_list else [_PART.decode(content)]
-    except (msgspec.DecodeError, RecursionError):
-        pass
-    try:
-        # Python's own writer has words for infinities and NaN, which are no JSON.
+        # Python's own reader also takes the words of its writer for infinities and NaN.
         said = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise UnreadableError(
             f"the server's answer is not JSON: {head(content)}", is_final=False
         ) from error
+    # A call of one prompt may be answered without a list.
     return said if isinstance(said, list) else [said]
 
 
-def _outcome_or_error(job: Job, part: Any) -> Outcome | RequestError:
+def _outcome_or_error(job: Job, kind: JobKind, part: Any) -> Outcome | RequestError:
     try:
-        is_raw = isinstance(part, msgspec.Raw)
-        return _outcome(job, _SAID.decode(part) if is_raw else msgspec.convert(part, _Said))
+        said = part if isinstance(part, _Said) else msgspec.convert(part, _Said)
+        return _outcome(job, kind, said)
     except RequestError as error:
         return error
-    except (msgspec.MsgspecError, ValueError, OverflowError) as error:
-        said = bytes(part).decode("utf-8", "replace") if is_raw else repr(part)
-        return RequestError(f"the server's answer cannot be read ({error}): {said:.500}")
+    except (msgspec.ValidationError, ValueError, OverflowError) as error:
+        return RequestError(f"the server's answer cannot be read ({error}): {part!r:.500}")
 
 
-def _outcome(job: Job, said: _Said) -> Outcome:
+def _outcome(job: Job, kind: JobKind, said: _Said) -> Outcome:
     meta = said.meta_info
     reason = meta.finish_reason
     stop_reason = reason.type if isinstance(reason, _FinishReason) else str(reason)
     if stop_reason == "abort":
         raise RequestError(f"the server gave up: {msgspec.to_builtins(reason)}")
     log_likelihoods: tuple[float, ...] = ()
-    if job.kind == "sequence":
+    if kind == "sequence":
         log_likelihoods = (_of_sequence(job.request.sequences[job.sequence_index], meta),)
-    elif job.kind == "next_token":
+    elif kind == "next_token":
         log_likelihoods = _of_next_token(job.request, meta)
-    is_completion = job.kind == "generation"
+    is_completion = kind == "generation"
     return Outcome(
         log_likelihoods,
         _given(said.text, "text") if is_completion else None,
@@ -263,10 +262,9 @@ def _of_sequence(sequence: Sequence, meta: _Meta) -> float:
     count = len(sequence.continuation)
     entries = _given(meta.input_token_logprobs, "input_token_logprobs")[-count:]
     tokens = [entry[1] for entry in entries]
-    if tokens != sequence.continuation.tolist():
-        raise RequestError(
-            f"the server weighed the tokens {tokens}, asked were {sequence.continuation.tolist()}"
-        )
+    asked = sequence.continuation.tolist()
+    if tokens != asked:
+        raise RequestError(f"the server weighed the tokens {tokens}, asked were {asked}")
     values = [entry[0] for entry in entries]
     if None in values:
         bests = meta.input_top_logprobs
@@ -283,11 +281,11 @@ def _of_next_token(request: Request, meta: _Meta) -> tuple[float, ...]:
     positions = _given(meta.output_token_ids_logprobs, "output_token_ids_logprobs")
     by_token = {entry[1]: entry[0] for entry in (positions[0] if positions else None) or ()}
     tokens = [sequence.continuation[0] for sequence in request.sequences]
-    missing = [token for token in tokens if token not in by_token]
-    if missing:
-        raise RequestError(f"the server did not weigh the tokens {missing} of {tokens}")
-    values = [by_token[token] for token in tokens]
-    if all(value is None for value in values):
+    try:
+        values = [by_token[token] for token in tokens]
+    except KeyError as error:
+        raise RequestError(f"the server did not weigh the token {error} of {tokens}") from error
+    if values.count(None) == len(values):
         if meta.output_top_logprobs is None:
             raise DoubtError(f"the server gave no log-probability of any token of {tokens}")
         _impossible(meta.output_top_logprobs[0])
