@@ -6,6 +6,7 @@ They import what they use when they run, so that none waits for the libraries of
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,9 @@ import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
+    from inference.asking.running import RunReport
     from inference.asking.sessions import ItemSet, RunConfig
 
 CACHE = Path("data/benchmarks")
@@ -162,18 +165,11 @@ def serve(
     ARGUMENTS after `--` go to sglang.launch_server as they are.
     """
     import signal
-    import sys
 
-    from inference.asking.serving import ServeConfig, serving
-
-    # Whoever stops us with SIGTERM wants the server stopped too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    config = ServeConfig(
-        model, model_id, port, cpu, log, python=python or sys.executable, arguments=arguments
-    )
+    _stop_on_sigterm()
     with errors_as_messages():
         click.echo(f"Starting {model}; its log is {log} ...")
-        with serving(config) as url:
+        with _server(model, model_id, cpu, python, port, log=log, arguments=arguments) as url:
             click.echo(f"{url} is ready; stop it with Ctrl-C.")
             try:
                 signal.pause()
@@ -230,50 +226,17 @@ def run(
     **options: Any,
 ) -> None:
     """Ask a model every item that it has not answered yet, and load what it said."""
-    import dataclasses
-    import signal
-    import sys
-
-    from rich.console import Console
-
-    from inference.asking.progress import RunProgress
-    from inference.asking.running import missing_files
-    from inference.asking.running import run as run_model
-    from inference.asking.serving import ServeConfig, serving
+    from inference.asking.preflight import preflight
     from warehouse.loading import load as load_shards
 
-    # What has been answered is kept when somebody stops us.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    console = Console()
+    _stop_on_sigterm()
     with errors_as_messages():
         config = _config(options, needs_server=not serves)
-        missing = missing_files(config)
-        if missing:
-            raise click.ClickException(
-                "\n".join(missing) + "\nor name the others with --benchmarks"
-            )
-        server: Any = nullcontext(None)
-        if serves:
-            server = serving(
-                ServeConfig(
-                    serve_model or config.model_id,
-                    config.model_id,
-                    port=0,
-                    is_cpu=cpu,
-                    python=python or sys.executable,
-                )
-            )
-        with server as url:
-            if url is not None:
-                config = dataclasses.replace(config, endpoints=(url,))
-            with RunProgress(console) as progress:
-                report = run_model(config, progress)
-        click.echo(
-            f"{report.run_id}: {report.planned_count} requests, {report.known_count} answered"
-            f" before, {report.answered_count} now, {report.failed_count} failed"
-        )
-        for departure in report.departures:
-            click.echo(f"  departure: {departure}")
+        preflight(config)
+        server = _server(serve_model or config.model_id, config.model_id, cpu, python, 0)
+        with server if serves else nullcontext() as url:
+            report = _ask(config if url is None else replace(config, endpoints=(url,)))
+        _say_what_was_asked(report)
         if not no_load:
             loaded = load_shards(config.shards, config.store)
             click.echo(
@@ -284,6 +247,51 @@ def run(
             f"{report.failed_count} requests failed; the same command asks them again. First"
             " errors:\n  " + "\n  ".join(report.first_errors)
         )
+
+
+def _stop_on_sigterm() -> None:
+    """Let SIGTERM end the process as an exit: servers are stopped and answers are kept."""
+    import signal
+    import sys
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
+def _server(
+    model: str,
+    model_id: str | None,
+    is_cpu: bool,
+    python: str | None,
+    port: int,
+    **settings: Any,
+) -> AbstractContextManager[str]:
+    """A server of our own, which starts when it is entered."""
+    import sys
+
+    from inference.asking.serving import ServeConfig, serving
+
+    return serving(
+        ServeConfig(model, model_id, port, is_cpu, python=python or sys.executable, **settings)
+    )
+
+
+def _ask(config: RunConfig) -> RunReport:
+    from rich.console import Console
+
+    from inference.asking.progress import RunProgress
+    from inference.asking.running import run as run_model
+
+    with RunProgress(Console()) as progress:
+        return run_model(config, progress)
+
+
+def _say_what_was_asked(report: RunReport) -> None:
+    click.echo(
+        f"{report.run_id}: {report.planned_count} requests, {report.known_count} answered"
+        f" before, {report.answered_count} now, {report.failed_count} failed"
+    )
+    for departure in report.departures:
+        click.echo(f"  departure: {departure}")
 
 
 @click.command()
