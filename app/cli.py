@@ -44,6 +44,7 @@ for command in (
     commands.import_samples,
     commands.measure,
     commands.status,
+    commands.doctor,
 ):
     main.add_command(command)
 

@@ -1,4 +1,4 @@
-"""Commands: `evalwh fetch`, `plan`, `serve`, `run`, `load`, `import`, `measure` and `status`.
+"""Commands: those of `evalwh` that ask models, keep the answers, and look after the machine.
 
 They import what they use when they run, so that none waits for the libraries of another.
 """
@@ -414,6 +414,35 @@ def status() -> None:
     for row in rows:
         table.add_row(*(str(value) for value in row))
     Console(highlight=False).print(table)
+
+
+@click.command()
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Lines to read, or JSON for programs.",
+)
+@click.option("--python", help="The Python that has sglang.", envvar="EVALWH_SGLANG_PYTHON")
+@cache_option
+def doctor(output: str, python: str | None, cache: Path) -> None:
+    """Print what works on this machine, and what to install; exits with 1 if `make run` would not.
+
+    Nothing is changed and nothing is asked of the network.
+    """
+    import json
+
+    from app.doctor import as_document, as_lines, examine, is_ready
+
+    findings = list(examine(cache, python))
+    if output == "json":
+        click.echo(json.dumps(as_document(findings), indent=2))
+    else:
+        click.echo("\n".join(as_lines(findings)))
+    if not is_ready(findings):
+        raise click.exceptions.Exit(1)
 
 
 def _config(options: dict[str, Any], *, needs_server: bool) -> RunConfig:
