@@ -5,7 +5,9 @@ managers/tokenizer_manager.py, add_logprob_to_meta_info). Its answers are writte
 has neither infinities nor NaN: a log-probability of minus infinity comes as null, and so does one
 that is not a number. What else stands beside the null tells them apart: NaN among the logits
 makes every log-probability of its position NaN, the best one too. Where nothing does, the prompt
-is asked once more with the best token's log-probability (`DoubtError`).
+is asked once more with the best token's log-probability (`DoubtError`). Of the next token, minus
+infinity comes as the least number of single precision (layers/logprob_processor.py,
+compute_logprobs).
 """
 
 from __future__ import annotations
@@ -50,6 +52,10 @@ class Job(NamedTuple):
         if self.request.kind == "generation":
             return "generation"
         return "next_token" if self.sequence_index == NEXT_TOKEN else "sequence"
+
+
+LEAST = -3.4028234663852886e38
+"""The least number of single precision: no log-probability, but what a server writes for none."""
 
 
 class Outcome(NamedTuple):
@@ -304,7 +310,7 @@ def _impossible(best: list[Entry] | None) -> float:
 def _checked(log_likelihood: float) -> float:
     if math.isnan(log_likelihood) or log_likelihood == math.inf:
         raise RequestError(f"the server gave a log-likelihood of {log_likelihood}")
-    return log_likelihood
+    return log_likelihood if log_likelihood > LEAST else -math.inf
 
 
 def head(body: bytes) -> str:

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from inference.asking.client import Answer, Client, ClientSettings, Failure, bundles
 from inference.asking.generate_api import (
+    LEAST,
     DoubtError,
     Job,
     Outcome,
@@ -89,7 +90,7 @@ def told(request, values):
 
 
 log_probabilities = st.one_of(
-    st.floats(-1e30, 0), st.just(-math.inf), st.just(math.nan), st.just(-3.4028234663852886e38)
+    st.floats(-1e30, 0), st.just(-math.inf), st.just(math.nan), st.just(LEAST)
 )
 
 
@@ -101,7 +102,9 @@ def test_a_sum_is_minus_infinity_where_a_token_is_impossible_and_never_made_of_n
         assert isinstance(result, RequestError)
         assert "not numbers" in str(result)
     else:
-        assert result == (math.fsum(values),)
+        # A server writes its least number for minus infinity.
+        whole = math.fsum(values)
+        assert result == (whole if whole > LEAST else -math.inf,)
     assert calls == 1 + any(not math.isfinite(value) for value in values)
 
 
@@ -123,7 +126,13 @@ def test_a_position_without_a_distribution_is_an_error():
 
 
 @pytest.mark.parametrize(
-    ("written", "expected"), [("-Infinity", -math.inf), ("-3.4e38", -3.4e38), ("-1e999", -math.inf)]
+    ("written", "expected"),
+    [
+        ("-Infinity", -math.inf),
+        ("-3.4e38", -3.4e38),
+        ("-3.4028234663852886e+38", -math.inf),
+        ("-1e999", -math.inf),
+    ],
 )
 def test_other_ways_to_write_minus_infinity_are_read(written, expected):
     (job,) = jobs_of(weighing([4]))
