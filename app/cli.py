@@ -6,28 +6,15 @@ waits for the libraries of another.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from app import commands
-from warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from warehouse.query import Format
-
-
-@contextmanager
-def _errors_as_messages() -> Iterator[None]:
-    """Ends the command with exit code 1 and the message of a WarehouseError, not a traceback."""
-    try:
-        yield
-    except WarehouseError as error:
-        raise click.ClickException(str(error)) from error
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -45,6 +32,7 @@ for command in (
     commands.import_samples,
     commands.measure,
     commands.status,
+    commands.doctor,
 ):
     main.add_command(command)
 
@@ -82,7 +70,7 @@ def sql(query: str, output: Format, row_limit: int, parquet: Path | None) -> Non
     from warehouse.query import query_lines, write_parquet
     from warehouse.raw_store import raw_store_path
 
-    with _errors_as_messages(), connect_read_only(warehouse_path()) as connection:
+    with commands.errors_as_messages(), connect_read_only(warehouse_path()) as connection:
         reason = attach_raw_store(connection, raw_store_path())
         if reason:
             click.echo(f"without the raw store: {reason}", err=True)
@@ -99,7 +87,7 @@ def report() -> None:
     """Print what the warehouse says, on one screen."""
     import app.report
 
-    with _errors_as_messages():
+    with commands.errors_as_messages():
         app.report.main()
 
 
@@ -112,7 +100,7 @@ def export(run_id: str, folder: Path) -> None:
     from warehouse.connection import attach_raw_store, connect_read_only, warehouse_path
     from warehouse.raw_store import raw_store_path
 
-    with _errors_as_messages(), connect_read_only(warehouse_path()) as connection:
+    with commands.errors_as_messages(), connect_read_only(warehouse_path()) as connection:
         reason = attach_raw_store(connection, raw_store_path())
         if reason:
             raise click.ClickException(f"prompts and completions cannot be read: {reason}")

@@ -1,4 +1,4 @@
-"""Commands: `evalwh fetch`, `plan`, `serve`, `run`, `load`, `import`, `measure` and `status`.
+"""Commands: those of `evalwh` that ask models, keep the answers, and look after the machine.
 
 They import what they use when they run, so that none waits for the libraries of another.
 """
@@ -6,6 +6,7 @@ They import what they use when they run, so that none waits for the libraries of
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,9 @@ import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
+    from inference.asking.running import RunReport
     from inference.asking.sessions import ItemSet, RunConfig
 
 CACHE = Path("data/benchmarks")
@@ -88,15 +91,20 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @click.argument("benchmarks", nargs=-1)
 @click.option("--mirror", help="Folder or address that has the files under their cache paths.")
+@click.option("--list", "lists", is_flag=True, help="Print where the files are, and fetch none.")
 @cache_option
-def fetch(benchmarks: tuple[str, ...], mirror: str | None, cache: Path) -> None:
+def fetch(benchmarks: tuple[str, ...], mirror: str | None, lists: bool, cache: Path) -> None:
     """Bring the files of BENCHMARKS (all, unless named) here, and verify them."""
     from inference.errors import BenchmarkFileError
+    from inference.planning.addresses import addresses, as_markdown
     from inference.planning.declarations import benchmark_ids, read_benchmark
     from inference.planning.fetch import fetch as fetch_files
 
     missing: list[str] = []
     with errors_as_messages():
+        if lists:
+            click.echo("\n".join(as_markdown(addresses(benchmarks))))
+            return
         for name in benchmarks or benchmark_ids():
             files = []
             try:
@@ -157,18 +165,11 @@ def serve(
     ARGUMENTS after `--` go to sglang.launch_server as they are.
     """
     import signal
-    import sys
 
-    from inference.asking.serving import ServeConfig, serving
-
-    # Whoever stops us with SIGTERM wants the server stopped too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    config = ServeConfig(
-        model, model_id, port, cpu, log, python=python or sys.executable, arguments=arguments
-    )
+    _stop_on_sigterm()
     with errors_as_messages():
         click.echo(f"Starting {model}; its log is {log} ...")
-        with serving(config) as url:
+        with _server(model, model_id, cpu, python, port, log=log, arguments=arguments) as url:
             click.echo(f"{url} is ready; stop it with Ctrl-C.")
             try:
                 signal.pause()
@@ -225,50 +226,17 @@ def run(
     **options: Any,
 ) -> None:
     """Ask a model every item that it has not answered yet, and load what it said."""
-    import dataclasses
-    import signal
-    import sys
-
-    from rich.console import Console
-
-    from inference.asking.progress import RunProgress
-    from inference.asking.running import missing_files
-    from inference.asking.running import run as run_model
-    from inference.asking.serving import ServeConfig, serving
+    from inference.asking.preflight import preflight
     from warehouse.loading import load as load_shards
 
-    # What has been answered is kept when somebody stops us.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    console = Console()
+    _stop_on_sigterm()
     with errors_as_messages():
         config = _config(options, needs_server=not serves)
-        missing = missing_files(config)
-        if missing:
-            raise click.ClickException(
-                "\n".join(missing) + "\nor name the others with --benchmarks"
-            )
-        server: Any = nullcontext(None)
-        if serves:
-            server = serving(
-                ServeConfig(
-                    serve_model or config.model_id,
-                    config.model_id,
-                    port=0,
-                    is_cpu=cpu,
-                    python=python or sys.executable,
-                )
-            )
-        with server as url:
-            if url is not None:
-                config = dataclasses.replace(config, endpoints=(url,))
-            with RunProgress(console) as progress:
-                report = run_model(config, progress)
-        click.echo(
-            f"{report.run_id}: {report.planned_count} requests, {report.known_count} answered"
-            f" before, {report.answered_count} now, {report.failed_count} failed"
-        )
-        for departure in report.departures:
-            click.echo(f"  departure: {departure}")
+        preflight(config)
+        server = _server(serve_model or config.model_id, config.model_id, cpu, python, 0)
+        with server if serves else nullcontext() as url:
+            report = _ask(config if url is None else replace(config, endpoints=(url,)))
+        _say_what_was_asked(report)
         if not no_load:
             loaded = load_shards(config.shards, config.store)
             click.echo(
@@ -279,6 +247,51 @@ def run(
             f"{report.failed_count} requests failed; the same command asks them again. First"
             " errors:\n  " + "\n  ".join(report.first_errors)
         )
+
+
+def _stop_on_sigterm() -> None:
+    """Let SIGTERM end the process as an exit: servers are stopped and answers are kept."""
+    import signal
+    import sys
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
+def _server(
+    model: str,
+    model_id: str | None,
+    is_cpu: bool,
+    python: str | None,
+    port: int,
+    **settings: Any,
+) -> AbstractContextManager[str]:
+    """A server of our own, which starts when it is entered."""
+    import sys
+
+    from inference.asking.serving import ServeConfig, serving
+
+    return serving(
+        ServeConfig(model, model_id, port, is_cpu, python=python or sys.executable, **settings)
+    )
+
+
+def _ask(config: RunConfig) -> RunReport:
+    from rich.console import Console
+
+    from inference.asking.progress import RunProgress
+    from inference.asking.running import run as run_model
+
+    with RunProgress(Console()) as progress:
+        return run_model(config, progress)
+
+
+def _say_what_was_asked(report: RunReport) -> None:
+    click.echo(
+        f"{report.run_id}: {report.planned_count} requests, {report.known_count} answered"
+        f" before, {report.answered_count} now, {report.failed_count} failed"
+    )
+    for departure in report.departures:
+        click.echo(f"  departure: {departure}")
 
 
 @click.command()
@@ -401,6 +414,35 @@ def status() -> None:
     for row in rows:
         table.add_row(*(str(value) for value in row))
     Console(highlight=False).print(table)
+
+
+@click.command()
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Lines to read, or JSON for programs.",
+)
+@click.option("--python", help="The Python that has sglang.", envvar="EVALWH_SGLANG_PYTHON")
+@cache_option
+def doctor(output: str, python: str | None, cache: Path) -> None:
+    """Print what works on this machine, and what to install; exits with 1 if `make run` would not.
+
+    Nothing is changed and nothing is asked of the network.
+    """
+    import json
+
+    from app.doctor import as_document, as_lines, examine, is_ready
+
+    findings = list(examine(cache, python))
+    if output == "json":
+        click.echo(json.dumps(as_document(findings), indent=2))
+    else:
+        click.echo("\n".join(as_lines(findings)))
+    if not is_ready(findings):
+        raise click.exceptions.Exit(1)
 
 
 def _config(options: dict[str, Any], *, needs_server: bool) -> RunConfig:

@@ -1,26 +1,34 @@
-"""Client: batches of prompts to SGLang servers over their native `/generate`, and back."""
+"""Client: batches of prompts to servers and back, with retries; `generate_api` has the format."""
 
 from __future__ import annotations
 
 import asyncio
 import http
-import math
 import random
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import aiohttp
 import orjson
 
+from inference.asking.generate_api import (
+    WARMING,
+    DoubtError,
+    Job,
+    Outcome,
+    UnreadableError,
+    body_of,
+    head,
+    jobs_of,
+    outcomes_of,
+)
 from inference.errors import EndpointError, RequestError
-from inference.planning.requests import Request, Sequence
+from inference.planning.requests import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
-
-    from inference.planning.requests import Sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +64,7 @@ class Answer:
     stop_reason: str | None = None
     """`stop` (a stop text or the end of the text), or `length`."""
     log_likelihoods: tuple[float, ...] = ()
-    """In nats, one per continuation."""
+    """In nats, one per continuation; minus infinity for what the model holds impossible."""
     token_counts: tuple[int, ...] = ()
 
 
@@ -68,41 +76,6 @@ class Failure:
     endpoint: str
     attempt_count: int
     error: str
-
-
-NEXT_TOKEN = -1
-"""All continuations of a request in one look at the next token."""
-
-WARMING = -2
-"""The prompt of a completion, only so that the server has it in its cache."""
-
-
-class Job(NamedTuple):
-    """One sequence of a request: what a server treats as one prompt."""
-
-    request: Request
-    sequence_index: int
-    """Of the request's sequences; NEXT_TOKEN or WARMING for what is no sequence of its own."""
-
-    @property
-    def kind(self) -> Literal["generation", "sequence", "next_token", "warming"]:
-        """Jobs of a kind can share a call."""
-        if self.sequence_index == WARMING:
-            return "warming"
-        if self.request.kind == "generation":
-            return "generation"
-        return "next_token" if self.sequence_index == NEXT_TOKEN else "sequence"
-
-
-class Outcome(NamedTuple):
-    """What a server said to a job."""
-
-    log_likelihoods: tuple[float, ...]
-    completion: str | None
-    stop_reason: str | None
-    input_token_count: int
-    output_token_count: int
-    cached_token_count: int
 
 
 class _RefusedError(Exception):
@@ -217,16 +190,16 @@ class Client:
             async with self._session.get(url, timeout=aiohttp.ClientTimeout(30)) as response:
                 body = await response.read()
                 if response.status != 200:
-                    raise EndpointError(f"{url} answers {response.status}: {_head(body)}")
+                    raise EndpointError(f"{url} answers {response.status}: {head(body)}")
                 said = orjson.loads(body)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise EndpointError(
                 f"{url} cannot be reached: {error!r}; is the server up? `evalwh serve` starts one"
             ) from error
         except orjson.JSONDecodeError as error:
-            raise EndpointError(f"{url} is no SGLang server: it answers {_head(body)}") from error
+            raise EndpointError(f"{url} is no SGLang server: it answers {head(body)}") from error
         if not isinstance(said, dict):
-            raise EndpointError(f"{url} is no SGLang server: it answers {_head(body)}")
+            raise EndpointError(f"{url} is no SGLang server: it answers {head(body)}")
         return said
 
     async def ask(
@@ -317,7 +290,7 @@ class Client:
         """One batch, halved when the server refuses it as a whole."""
         try:
             async with endpoint.slots:
-                result = await self._attempt(endpoint, jobs)
+                result = await self._settled(endpoint, jobs, await self._attempt(endpoint, jobs))
         except _BatchError as error:
             if len(jobs) == 1:
                 finish(jobs, error)
@@ -328,16 +301,34 @@ class Client:
             return
         finish(jobs, result)
 
-    async def _attempt(self, endpoint: Endpoint, jobs: list[Job]) -> _Call:
-        body = orjson.dumps(_payload(jobs))
+    async def _settled(self, endpoint: Endpoint, jobs: list[Job], result: _Call) -> _Call:
+        """`result`, with what is in doubt asked once more so that it can be told."""
+        doubtful = [
+            index for index, one in enumerate(result.outcomes) if isinstance(one, DoubtError)
+        ]
+        if not doubtful:
+            return result
+        again = await self._attempt(endpoint, [jobs[index] for index in doubtful], with_best=True)
+        outcomes = list(result.outcomes)
+        for index, outcome in zip(doubtful, again.outcomes, strict=True):
+            outcomes[index] = outcome
+        return _Call(
+            outcomes,
+            max(result.attempt_count, again.attempt_count),
+            result.latency_seconds + again.latency_seconds,
+        )
+
+    async def _attempt(
+        self, endpoint: Endpoint, jobs: list[Job], *, with_best: bool = False
+    ) -> _Call:
+        body = body_of(jobs, with_best=with_best)
         started = time.monotonic()
         attempt_count = 0
         while True:
             attempt_count += 1
             try:
-                said = await self._post(endpoint, body)
-                outcomes = _outcomes(jobs, said)
-            except _RefusedError as error:
+                outcomes = outcomes_of(jobs, await self._post(endpoint, body))
+            except (_RefusedError, UnreadableError) as error:
                 if error.is_final or attempt_count >= self.settings.attempt_limit:
                     raise _BatchError(str(error), attempt_count) from error
                 await self._pause(attempt_count)
@@ -355,7 +346,7 @@ class Client:
             else:
                 return _Call(outcomes, attempt_count, time.monotonic() - started)
 
-    async def _post(self, endpoint: Endpoint, body: bytes) -> Any:
+    async def _post(self, endpoint: Endpoint, body: bytes) -> bytes:
         try:
             async with self._session.post(
                 f"{endpoint.url}/generate",
@@ -367,18 +358,13 @@ class Client:
             seconds = self.settings.timeout_seconds
             raise _RefusedError(f"no answer within {seconds:.0f} s", is_final=False) from error
         if response.status == http.HTTPStatus.SERVICE_UNAVAILABLE:
-            raise aiohttp.ClientConnectionError(f"not ready: {_head(content)}")
+            raise aiohttp.ClientConnectionError(f"not ready: {head(content)}")
         if response.status != http.HTTPStatus.OK:
             raise _RefusedError(
-                f"the server answered {response.status}: {_head(content)}",
+                f"the server answered {response.status}: {head(content)}",
                 is_final=400 <= response.status < 500 and response.status not in (408, 429),
             )
-        try:
-            return orjson.loads(content)
-        except orjson.JSONDecodeError as error:
-            raise _RefusedError(
-                f"the server's answer is not JSON: {_head(content)}", is_final=False
-            ) from error
+        return content
 
     async def _pause(self, attempt_count: int) -> None:
         """Twice as long each time, up to half a minute, and not all at the same moment."""
@@ -433,12 +419,6 @@ class _Call(NamedTuple):
     latency_seconds: float
 
 
-def _jobs(request: Request) -> list[Job]:
-    if request.is_single_token:
-        return [Job(request, NEXT_TOKEN)]
-    return [Job(request, index) for index in range(max(1, len(request.sequences)))]
-
-
 def _waves(bundle: list[Group], progress: dict[int, _Progress]) -> tuple[list[Job], list[Job]]:
     """Jobs that leave prefixes in the cache, and those that find them there.
 
@@ -449,7 +429,7 @@ def _waves(bundle: list[Group], progress: dict[int, _Progress]) -> tuple[list[Jo
     for group in bundle:
         jobs: list[Job] = []
         for request in group:
-            own = _jobs(request)
+            own = jobs_of(request)
             progress[id(request)] = _Progress(len(own))
             jobs += own
         job, *rest = jobs
@@ -461,123 +441,6 @@ def _waves(bundle: list[Group], progress: dict[int, _Progress]) -> tuple[list[Jo
             leaders.append(job)
         followers += rest
     return leaders, followers
-
-
-def _payload(jobs: list[Job]) -> dict[str, Any]:
-    """The body of a call; all jobs are of one kind."""
-    kind = jobs[0].kind
-    if kind in ("generation", "warming"):
-        payload: dict[str, Any] = {
-            "sampling_params": {"max_new_tokens": 1, "temperature": 0.0}
-            if kind == "warming"
-            else [_sampling_params(job.request.sampling) for job in jobs]
-        }
-        if jobs[0].request.sequences:
-            payload["input_ids"] = [job.request.sequences[0].context.tolist() for job in jobs]
-        else:
-            payload["text"] = [job.request.prompt for job in jobs]
-        return payload
-    if kind == "sequence":
-        sequences = [job.request.sequences[job.sequence_index] for job in jobs]
-        return {
-            "input_ids": [(one.context + one.continuation).tolist() for one in sequences],
-            "sampling_params": {"max_new_tokens": 0, "temperature": 0.0},
-            "return_logprob": True,
-            # From the continuation on: to ask for more would make the server compute the
-            # context anew, whatever it has in its cache.
-            "logprob_start_len": [_start(one) for one in sequences],
-        }
-    contexts = [job.request.sequences[0].context.tolist() for job in jobs]
-    return {
-        "input_ids": contexts,
-        "sampling_params": {"max_new_tokens": 1, "temperature": 0.0},
-        "return_logprob": True,
-        "logprob_start_len": [len(context) - 1 for context in contexts],
-        "token_ids_logprob": [
-            [sequence.continuation[0] for sequence in job.request.sequences] for job in jobs
-        ],
-    }
-
-
-def _start(sequence: Sequence) -> int:
-    return max(0, len(sequence.context) - 1)
-
-
-def _sampling_params(sampling: Sampling | None) -> dict[str, Any]:
-    assert sampling is not None
-    parameters: dict[str, Any] = {
-        "max_new_tokens": sampling.max_new_tokens,
-        "temperature": sampling.temperature,
-    }
-    if sampling.stop:
-        parameters["stop"] = list(sampling.stop)
-    if sampling.temperature:
-        parameters["top_p"] = sampling.top_p
-        parameters["sampling_seed"] = sampling.seed
-    return parameters
-
-
-def _outcomes(jobs: list[Job], said: Any) -> list[Outcome | RequestError]:
-    answers = said if isinstance(said, list) else [said]
-    if len(answers) != len(jobs):
-        raise _RefusedError(
-            f"the server answered {len(answers)} prompts of {len(jobs)}", is_final=True
-        )
-    outcomes: list[Outcome | RequestError] = []
-    for job, answer in zip(jobs, answers, strict=True):
-        try:
-            outcomes.append(_outcome(job, answer))
-        except RequestError as error:
-            outcomes.append(error)
-        except (KeyError, TypeError, IndexError, ValueError) as error:
-            outcomes.append(
-                RequestError(f"the server's answer cannot be read ({error!r}): {answer!r:.500}")
-            )
-    return outcomes
-
-
-def _outcome(job: Job, answer: dict[str, Any]) -> Outcome:
-    meta = answer["meta_info"]
-    reason = meta["finish_reason"]
-    stop_reason = reason["type"] if isinstance(reason, dict) else str(reason)
-    if stop_reason == "abort":
-        raise RequestError(f"the server gave up: {reason}")
-    log_likelihoods: tuple[float, ...] = ()
-    if job.kind == "sequence":
-        sequence = job.request.sequences[job.sequence_index]
-        log_likelihoods = (_sequence_log_likelihood(sequence, meta),)
-    elif job.kind == "next_token":
-        log_likelihoods = _next_token_log_likelihoods(job.request, meta)
-    return Outcome(
-        log_likelihoods,
-        answer["text"] if job.kind == "generation" else None,
-        stop_reason if job.kind == "generation" else None,
-        meta["prompt_tokens"],
-        meta["completion_tokens"],
-        meta.get("cached_tokens") or 0,
-    )
-
-
-def _sequence_log_likelihood(sequence: Sequence, meta: dict[str, Any]) -> float:
-    """Sum over the continuation's tokens, which must be those that were sent."""
-    entries = meta["input_token_logprobs"][-len(sequence.continuation) :]
-    tokens = [entry[1] for entry in entries]
-    if tokens != sequence.continuation.tolist():
-        raise RequestError(
-            f"the server weighed the tokens {tokens}, asked were {sequence.continuation.tolist()}"
-        )
-    return _finite(math.fsum(entry[0] for entry in entries))
-
-
-def _next_token_log_likelihoods(request: Request, meta: dict[str, Any]) -> tuple[float, ...]:
-    by_token = {entry[1]: entry[0] for entry in meta["output_token_ids_logprobs"][0]}
-    return tuple(_finite(by_token[sequence.continuation[0]]) for sequence in request.sequences)
-
-
-def _finite(log_likelihood: float) -> float:
-    if not math.isfinite(log_likelihood):
-        raise RequestError(f"the server gave a log-likelihood of {log_likelihood}")
-    return log_likelihood
 
 
 def _answer(request: Request, state: _Progress, endpoint: str) -> Answer:
@@ -600,7 +463,3 @@ def _answer(request: Request, state: _Progress, endpoint: str) -> Answer:
         if request.kind == "log_likelihood"
         else (),
     )
-
-
-def _head(body: bytes) -> str:
-    return body[:500].decode("utf-8", "replace")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inference.asking.ask import ask_all
-from inference.asking.client import Answer, Client, Failure, bundles
+from inference.asking.client import Answer, Client, bundles
 from inference.asking.endpoints import (
     arguments_json,
     check_model,
@@ -20,7 +20,7 @@ from inference.asking.endpoints import (
 )
 from inference.asking.recording import Recorder
 from inference.asking.sessions import only_session, run_id, session_row
-from inference.errors import BenchmarkFileError, EndpointError, ItemsError
+from inference.errors import EndpointError, ItemsError
 from inference.planning.declarations import read_benchmark
 from inference.planning.few_shot import split_items
 from inference.planning.files import cached_files, demo_files
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from inference.asking.client import Group
+    from inference.asking.client import Failure, Group
     from inference.asking.endpoints import Server
     from inference.asking.progress import RunProgress
     from inference.asking.sessions import ItemSet, RunConfig
@@ -62,6 +62,12 @@ class RunReport:
     ignores."""
     first_errors: list[str] = dataclasses.field(default_factory=list)
     """Errors of the first failures."""
+
+    def add_failure(self, failure: Failure) -> None:
+        """Count a failure, and keep its error if it is one of the first."""
+        self.failed_count += 1
+        if len(self.first_errors) < ERRORS_SHOWN:
+            self.first_errors.append(f"{failure.request.request_id}: {failure.error}")
 
 
 class Prepared(NamedTuple):
@@ -162,7 +168,7 @@ async def _run(config: RunConfig, progress: RunProgress) -> RunReport:
         with only_session(config.shards, name):
             # What earlier sessions left tells what need not be asked.
             await asyncio.to_thread(load, config.shards, config.store)
-            await _session(config, progress, client, servers, target, report)
+            await _Session(config, progress, client, servers, target, report).ask()
         return report
 
 
@@ -192,62 +198,90 @@ def target_of(config: RunConfig, servers: list[Server]) -> Target:
     )
 
 
-async def _session(
-    config: RunConfig,
-    progress: RunProgress,
-    client: Client,
-    servers: list[Server],
-    target: Target,
-    report: RunReport,
-) -> None:
-    owners: dict[str, str] = {}
+class _Session:
+    """A session under way: benchmark after benchmark is planned, asked and recorded."""
 
-    def acknowledge(results: list[Answer | Failure]) -> None:
-        for result in results:
-            report.answered_count += isinstance(result, Answer)
-            report.failed_count += isinstance(result, Failure)
-            if isinstance(result, Failure) and len(report.first_errors) < ERRORS_SHOWN:
-                report.first_errors.append(f"{result.request.request_id}: {result.error}")
-            progress.add(owners[result.request.request_id], [result])
+    def __init__(
+        self,
+        config: RunConfig,
+        progress: RunProgress,
+        client: Client,
+        servers: list[Server],
+        target: Target,
+        report: RunReport,
+    ) -> None:
+        self._config = config
+        self._progress = progress
+        self._client = client
+        self._servers = servers
+        self._target = target
+        self._report = report
+        self._owners: dict[str, str] = {}
+        """Benchmark of each request that is asked."""
+        self._recorder = Recorder(
+            config.shards, report.session_id, on_acknowledged=self._acknowledge
+        )
 
-    recorder = Recorder(config.shards, report.session_id, on_acknowledged=acknowledge)
-    row = session_row(
-        config,
-        target.model,
-        report.session_id,
-        engine_version=servers[0].version,
-        server_arguments=arguments_json(servers),
-        gpu_names=gpu_names(servers[0]),
-        context_length=target.context_length,
-    )
-    await recorder.write("session", [row])
-    for benchmark_id in config.benchmark_ids:
-        benchmark = read_benchmark(benchmark_id, config.protocol)
+    async def ask(self) -> None:
+        """Ask all benchmarks; beginning and end are recorded, too."""
+        await self._record_beginning()
+        for benchmark_id in self._config.benchmark_ids:
+            await self._ask_benchmark(read_benchmark(benchmark_id, self._config.protocol))
+        await self._record_end()
+
+    async def _ask_benchmark(self, benchmark: Benchmark) -> None:
+        config, report, target = self._config, self._report, self._target
         prepared = await asyncio.to_thread(prepare, benchmark, config, target, report.run_id)
-        report.departures += _departures(prepared, servers)
-        await _write_plan(recorder, prepared, config, target, report.run_id)
-        names = {one.request.request_id for one in prepared.planned}
-        tally = progress.begin(benchmark_id, len(names), len(prepared.known))
-        report.planned_count += tally.planned_count
-        report.known_count += tally.known_count
-        owners.update(dict.fromkeys(names, benchmark_id))
-        if benchmark.tokens.stores_tokens:
-            recorder.store_tokens_of(names, target.tokenizer)
+        report.departures += _departures(prepared, self._servers)
+        await _write_plan(self._recorder, prepared, config, target, report.run_id)
+        self._expect(prepared)
         groups = prefix_groups(prepared.planned, prepared.known)
-        await ask_all(client, bundles(groups, config.client.batch_size), recorder)
-        progress.end(benchmark_id)
-    await recorder.write(
-        "session_end",
-        [
-            {
-                "session_id": report.session_id,
-                "request_count": report.planned_count,
-                "answered_count": report.answered_count,
-                "failed_count": report.failed_count,
-                "finished_at": datetime.now(UTC),
-            }
-        ],
-    )
+        batches = bundles(groups, config.client.batch_size)
+        await ask_all(self._client, batches, self._recorder)
+        self._progress.end(benchmark.benchmark_id)
+
+    def _expect(self, prepared: Prepared) -> None:
+        """Get ready for the benchmark's answers: where they count, and what is kept of them."""
+        benchmark = prepared.benchmark
+        names = {one.request.request_id for one in prepared.planned}
+        tally = self._progress.begin(benchmark.benchmark_id, len(names), len(prepared.known))
+        self._report.planned_count += tally.planned_count
+        self._report.known_count += tally.known_count
+        self._owners.update(dict.fromkeys(names, benchmark.benchmark_id))
+        if benchmark.tokens.stores_tokens:
+            self._recorder.store_tokens_of(names, self._target.tokenizer)
+
+    def _acknowledge(self, results: list[Answer | Failure]) -> None:
+        """Count what is on the disk."""
+        for result in results:
+            if isinstance(result, Answer):
+                self._report.answered_count += 1
+            else:
+                self._report.add_failure(result)
+            self._progress.add(self._owners[result.request.request_id], [result])
+
+    async def _record_beginning(self) -> None:
+        row = session_row(
+            self._config,
+            self._target.model,
+            self._report.session_id,
+            engine_version=self._servers[0].version,
+            server_arguments=arguments_json(self._servers),
+            gpu_names=gpu_names(self._servers[0]),
+            context_length=self._target.context_length,
+        )
+        await self._recorder.write("session", [row])
+
+    async def _record_end(self) -> None:
+        report = self._report
+        row = {
+            "session_id": report.session_id,
+            "request_count": report.planned_count,
+            "answered_count": report.answered_count,
+            "failed_count": report.failed_count,
+            "finished_at": datetime.now(UTC),
+        }
+        await self._recorder.write("session_end", [row])
 
 
 def prefix_groups(planned: Iterable[Planned], known: set[str]) -> list[Group]:
@@ -378,15 +412,3 @@ def request_row(
         "prompt_token_count": request.prompt_token_count,
         "dropped_token_count": request.dropped_token_count,
     }
-
-
-def missing_files(config: RunConfig) -> list[str]:
-    """Messages about selected benchmarks whose files are not all here."""
-    messages = []
-    for benchmark_id in config.benchmark_ids:
-        benchmark = read_benchmark(benchmark_id, config.protocol)
-        try:
-            benchmark_files(benchmark, config.item_set, config.cache)
-        except BenchmarkFileError as error:
-            messages.append(str(error))
-    return messages

@@ -22,13 +22,14 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from inference.errors import BenchmarkFileError
-from inference.planning.declarations import UNPINNED
 from inference.planning.files import sha256_of, verified
+from inference.planning.sources import UNPINNED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inference.planning.declarations import Benchmark, Source
+    from inference.planning.declarations import Benchmark
+    from inference.planning.sources import Source
 
 TIMEOUT_SECONDS = (30.0, 120.0)
 """For the connection, and between two pieces of the answer."""
@@ -89,14 +90,14 @@ def _fetch_file(source: Source, name: str, sha256: str, cache: Path, mirror: str
 
 
 def _from_upstream(source: Source, name: str, sha256: str, path: Path) -> None:
-    if source.url:
-        url = source.url.format(name=name)
+    if source.hub is None:
+        url = source.address(name)
         if not _download(url, path, sha256):
             raise BenchmarkFileError(f"{url} does not exist (expected sha256: {sha256})")
         return
     from huggingface_hub import hf_hub_download
 
-    file = source.file.format(name=name)
+    file = (source.file or "").format(name=name)
     try:
         # The hub's own cache resumes what was interrupted, and needs no second copy of it.
         downloaded = hf_hub_download(

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.ipc
 
 from inference.errors import BenchmarkFileError
-from inference.planning.declarations import UNPINNED
+from inference.planning.sources import UNPINNED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from inference.planning.declarations import Benchmark, FileFormat, Source
+    from inference.planning.declarations import Benchmark
+    from inference.planning.sources import FileFormat, Source
 
 
 @dataclass(frozen=True, slots=True)

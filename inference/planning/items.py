@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -135,12 +134,3 @@ def _check(items: Items, benchmark: Benchmark, where: str) -> None:
             seen.add(item.item_id)
     if not items.test:
         raise ItemsError(f"{where} gives no items of {benchmark.benchmark_id}")
-
-
-def items_hash(items: list[Item]) -> str:
-    """Hexadecimal sha256 of the items' ids and contents, in order."""
-    digest = hashlib.sha256()
-    for item in items:
-        content = [item.item_id, *item.content, item.gold_index]
-        digest.update(json.dumps(content, ensure_ascii=False).encode())
-    return digest.hexdigest()

@@ -57,8 +57,6 @@ class Request:
     """The prompt as tokens, once per continuation; empty: the server makes tokens of the text."""
     dropped_token_count: int = 0
     """Tokens at the prompt's beginning that were not sent, because the context is too short."""
-    prefix_token_count: int = 0
-    """Tokens at the beginning that other requests of the group share."""
 
     @property
     def is_single_token(self) -> bool:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from aiohttp import web
 from click.testing import CliRunner
 
 from app.cli import main
+from inference.planning import declarations
+from inference.planning.declarations import BENCHMARKS
 from tests.inference.asking.stub_server import MODEL, stub_server
 
 
@@ -93,6 +97,30 @@ def test_a_run_without_files_names_them_before_it_asks(typed):
     assert run.exit_code == 1
     assert "run `evalwh fetch mmlu` first" in run.output
     assert "run `evalwh fetch gsm8k` first" in run.output
+
+
+def test_a_run_with_a_wrong_template_asks_nothing(typed, tmp_path, monkeypatch):
+    folder = tmp_path / "declared"
+    for name in ("gsm8k", "mmlu"):
+        shutil.copytree(BENCHMARKS / name, folder / name)
+    path = folder / "mmlu" / "benchmark.toml"
+    path.write_text(path.read_text("utf-8").replace("{choice_d}", "{choice_e}"), "utf-8")
+    monkeypatch.setattr(declarations.read_benchmark, "__defaults__", ("reference", folder))
+    with stub_server() as stub:
+        run = typed("run", "--items", "demo", "--benchmarks", "gsm8k,mmlu", "--endpoint", stub.url)
+        assert not stub.calls
+    assert run.exit_code == 1
+    assert f"{path}: prompt.item names choice_e" in run.output
+
+
+def test_fetch_lists_addresses_and_fetches_nothing(typed, tmp_path):
+    listed = typed("fetch", "--list", "mmlu")
+    assert listed.exit_code == 0, listed.output
+    address = (
+        "https://raw.githubusercontent.com/allenai/OLMo/59a53e3f68e546330ca5a99ec626e58f9ab96494/"
+    )
+    assert [address in line for line in listed.output.splitlines()] == [False, False, True, True]
+    assert not (tmp_path / "benchmarks").exists()
 
 
 def test_a_run_needs_a_server(typed):

@@ -187,9 +187,10 @@ def test_a_prompt_that_kills_every_server_fails_alone():
     ("change", "message"),
     [
         (lambda meta: meta.update(finish_reason={"type": "abort"}), "gave up"),
-        (lambda meta: meta["input_token_logprobs"][-1].__setitem__(0, float("nan")), "not JSON"),
-        (lambda meta: meta["input_token_logprobs"][-1].__setitem__(0, None), "cannot be read"),
-        (lambda meta: meta["input_token_logprobs"][-1].__setitem__(0, -1e999), "not JSON"),
+        (lambda meta: meta["input_token_logprobs"][-1].__setitem__(0, float("nan")), "of nan"),
+        (lambda meta: meta["input_token_logprobs"][-1].__setitem__(0, None), "no log-probability"),
+        (lambda meta: meta["input_token_logprobs"][-1].__setitem__(0, 1e999), "of inf"),
+        (lambda meta: meta["input_token_logprobs"][-1].__setitem__(0, "-1"), "cannot be read"),
         (lambda meta: meta["input_token_logprobs"][-1].__setitem__(1, 99), "asked were"),
         (lambda meta: meta.pop("input_token_logprobs"), "cannot be read"),
     ],
