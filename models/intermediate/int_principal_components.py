@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from models.estimation.component_analysis import analyse_components
 from models.estimation.errors import EstimationError
-from models.estimation.jackknife import analyse_components
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

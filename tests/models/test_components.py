@@ -8,8 +8,8 @@ from scipy import stats
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
+from models.estimation.component_analysis import analyse_components
 from models.estimation.errors import EstimationError
-from models.estimation.jackknife import analyse_components, delete_groups
 from models.estimation.missing_data import Moments, estimate_moments
 from models.estimation.principal_components import component_signs, principal_components
 
@@ -154,13 +154,6 @@ def test_missing_cells_make_an_ability_uncertain():
     assert (np.delete(analysis.ability.missing, [10, 20], axis=0) == 0).all()
     assert analysis.ability.missing[10, 0] > analysis.ability.missing[20, 0] > 0
     assert (analysis.ability.total >= analysis.ability.missing).all()
-
-
-def test_groups_are_models_up_to_200_and_fifty_beyond():
-    assert len(set(delete_groups(200))) == 200
-    groups = delete_groups(5_001)
-    assert len(set(groups)) == 50
-    assert np.bincount(groups).max() - np.bincount(groups).min() <= 1
 
 
 def test_the_analysis_is_repeatable_to_the_last_bit():
