@@ -90,12 +90,13 @@ class Jackknife:
         """Of an `estimate` on all rows, in any shape, with intervals made on `scale`."""
         self._scale = scale
         self._plain = _Sums(np.asarray(estimate, dtype=np.float64))
-        self._scaled = _Sums(scale.of(self._plain.centre))
+        self._scaled = self._plain if scale is LINEAR else _Sums(scale.of(self._plain.centre))
 
     def add(self, replicates: Floats) -> None:
         """Takes (g, ...) estimates, each with another group left out."""
         self._plain.add(replicates)
-        self._scaled.add(self._scale.of(replicates))
+        if self._scaled is not self._plain:
+            self._scaled.add(self._scale.of(replicates))
 
     def uncertainty(self, confidence: float = 0.95) -> Uncertainty:
         """From the replicates added so far; `confidence` is the coverage aimed at."""
@@ -122,7 +123,7 @@ class _Sums:
         differences = values - self.centre
         self.count += len(differences)
         self._sum += differences.sum(axis=0)
-        self._squares += (differences**2).sum(axis=0)
+        self._squares += np.einsum("g...,g...->...", differences, differences)
 
     def standard_error(self) -> Floats:
         squares = np.maximum(self._squares - self._sum**2 / self.count, 0.0)
