@@ -12,7 +12,7 @@ from models.estimation.scaling import fit_lineage_jackknife, fit_ols
 
 
 def draw(generator, lineages: int = 12, models: int = 4, shared: float = 0.0, slope: float = 0.5):
-    lineage = np.repeat([f"lineage {i}" for i in range(lineages)], models)
+    lineage = np.repeat(np.arange(lineages), models)
     # Siblings have similar compute and share a part of their error.
     x = 22 + np.repeat(generator.normal(0, 1, lineages), models)
     x += generator.normal(0, 0.4, lineages * models)
