@@ -10,6 +10,7 @@ from scipy.stats import t as student_t
 from statsmodels.regression.linear_model import OLS
 
 from models.estimation.errors import EstimationError
+from models.estimation.jackknife import Jackknife
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -49,8 +50,6 @@ class ScalingFit:
     """Sum of squared deviations of log10 train_flop from its mean."""
     t_quantile: float = NAN
     """Multiple of the standard error in the interval."""
-    undefined_reason: str | None = None
-    """Why estimates are NaN; None if they are defined."""
 
 
 def fit_ols(
@@ -75,9 +74,8 @@ def fit_ols(
     """
     x, y, lineages = _checked(log10_train_flop, value, lineage)
     lineage_count = len(np.unique(lineages))
-    reason = _undefined(x)
-    if reason is not None:
-        return ScalingFit("ols", len(x), lineage_count, undefined_reason=reason)
+    if len(x) < 3 or _is_constant(x):
+        return ScalingFit("ols", len(x), lineage_count)
     x_mean = float(x.mean())
     sum_of_squares = float(((x - x_mean) ** 2).sum())
     quantile = float(student_t.ppf((1.0 + confidence) / 2.0, len(x) - 2))
@@ -132,9 +130,7 @@ def fit_lineage_jackknife(
 ) -> ScalingFit:
     """The line of `fit_ols`, with lineages instead of models taken as independent.
 
-    The standard error is the delete-one-cluster jackknife, CV3: the root of (G - 1) / G times the
-    sum of squared deviations of the G slopes without one lineage from their mean. Student's t has
-    G - 1 degrees of freedom (MacKinnon, Nielsen and Webb 2023, J. Econometrics 232(2):272-299).
+    The standard error is the jackknife over lineages, see `models.estimation.jackknife`.
 
     Arguments and errors as in `fit_ols`. The slope's error is NaN with fewer than three lineages,
     or if a slope is undefined once a lineage is left out.
@@ -150,27 +146,26 @@ def fit_lineage_jackknife(
         p_value=NAN,
         t_quantile=NAN,
     )
-    if line.undefined_reason is not None:
+    if np.isnan(line.slope) or line.lineage_count < 3:
         return fit
-    count = line.lineage_count
-    if count < 3:
-        return replace(fit, undefined_reason=f"{count} lineages: at least 3 are needed")
     without = _slopes_without_one(x, y, np.unique(lineages, return_inverse=True)[1])
     if np.isnan(without).any():
-        reason = "without one of the lineages the others do not differ in compute"
-        return replace(fit, undefined_reason=reason)
-    standard_error = float(np.sqrt((count - 1) / count * ((without - without.mean()) ** 2).sum()))
-    quantile = float(student_t.ppf((1.0 + confidence) / 2.0, count - 1))
+        return fit
+    jackknife = Jackknife(line.slope)
+    jackknife.add(without)
+    slope = jackknife.uncertainty(confidence)
+    standard_error = float(slope.standard_error)
     p_value = NAN
     if standard_error > 0.0:
-        p_value = float(2.0 * student_t.sf(abs(line.slope) / standard_error, count - 1))
+        statistic = abs(line.slope) / standard_error
+        p_value = float(2.0 * student_t.sf(statistic, line.lineage_count - 1))
     return replace(
         fit,
         slope_standard_error=standard_error,
-        slope_ci_low=line.slope - quantile * standard_error,
-        slope_ci_high=line.slope + quantile * standard_error,
+        slope_ci_low=float(slope.low),
+        slope_ci_high=float(slope.high),
         p_value=p_value,
-        t_quantile=quantile,
+        t_quantile=slope.t_quantile,
     )
 
 
@@ -207,15 +202,6 @@ def _checked(
             f"model {first}: log10 compute {x[first]} and value {y[first]} must be finite numbers"
         )
     return x, y, lineages
-
-
-def _undefined(x: Floats) -> str | None:
-    """Why no line can be fitted on these budgets; None if one can."""
-    if len(x) < 3:
-        return f"{len(x)} models: at least 3 are needed"
-    if _is_constant(x):
-        return "all models have the same compute"
-    return None
 
 
 def _is_constant(values: Floats) -> bool:

@@ -25,6 +25,8 @@ registered as (
         models.training_type,
         models.training_type != 'post_trained' as is_base,
         models.released_at,
+        models.release_certainty,
+        models.release_source,
         models.source
     from models
     left join lineages on models.model_id = lineages.model_id
@@ -38,6 +40,7 @@ unregistered as (
         run_scores.model_id as lineage_id,
         'unregistered' as training_type,
         false as is_base,
+        'unknown' as release_certainty,
         'asked here; warehouse/seeds/models.csv is the register' as source
     from run_scores
     left join models on run_scores.model_id = models.model_id
@@ -57,6 +60,8 @@ final as (
         training_type,
         is_base,
         released_at,
+        release_certainty,
+        release_source,
         source
     from registered
     union all
@@ -72,6 +77,8 @@ final as (
         training_type,
         is_base,
         null as released_at,
+        release_certainty,
+        null as release_source,
         source
     from unregistered
 )

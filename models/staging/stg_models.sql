@@ -15,6 +15,8 @@ final as (
         parent_model_id,
         training_type,
         released_at,
+        release_certainty,
+        release_source,
         in_paper_35,
         published_score_count,
         source

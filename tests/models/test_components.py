@@ -8,8 +8,8 @@ from scipy import stats
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
+from models.estimation.component_analysis import analyse_components
 from models.estimation.errors import EstimationError
-from models.estimation.jackknife import analyse_components, delete_groups
 from models.estimation.missing_data import Moments, estimate_moments
 from models.estimation.principal_components import component_signs, principal_components
 
@@ -66,18 +66,22 @@ def test_signs_do_not_depend_on_the_direction_of_the_decomposition():
     )
 
 
+# Models as the unit, and lineages of one to five models, whose labels are any numbers.
+@pytest.mark.parametrize("groups", [None, 7 * (np.arange(30) % 11 % 9)], ids=["models", "lineages"])
 @pytest.mark.parametrize("missing_share", [0.0, 0.15])
-def test_the_jackknife_equals_refits_by_hand(missing_share):
+def test_the_jackknife_equals_refits_by_hand(missing_share, groups):
     scores = draw(np.random.default_rng(4), 30, missing_share)
-    analysis = analyse_components(scores)
-    replicates = [
-        principal_components(estimate_moments(np.delete(scores, row, axis=0))) for row in range(30)
-    ]
+    analysis = analyse_components(scores, groups=groups)
+    labels = np.arange(30) if groups is None else groups
+    names = np.unique(labels)
+    count = len(names)
+    assert analysis.group_count == count
+    replicates = [principal_components(estimate_moments(scores[labels != name])) for name in names]
     ratios = np.array([replicate.explained_variance_ratio[:2] for replicate in replicates])
     logits = np.log(ratios / (1 - ratios))
-    errors = np.sqrt(29 / 30 * ((logits - logits.mean(axis=0)) ** 2).sum(axis=0))
+    errors = np.sqrt((count - 1) / count * ((logits - logits.mean(axis=0)) ** 2).sum(axis=0))
     centre = analysis.components.explained_variance_ratio[:2]
-    margin = stats.t.ppf(0.975, 29) * errors
+    margin = stats.t.ppf(0.975, count - 1) * errors
     low = 1 / (1 + np.exp(-(np.log(centre / (1 - centre)) - margin)))
     # Replicates stop at a tolerance that costs their spread a thousandth.
     np.testing.assert_allclose(analysis.ratio.low[:2], low, rtol=1e-3)
@@ -89,21 +93,28 @@ def test_the_jackknife_equals_refits_by_hand(missing_share):
         ]
     )
     z = np.arctanh(first)
-    errors = np.sqrt(29 / 30 * ((z - z.mean(axis=0)) ** 2).sum(axis=0))
-    high = np.tanh(np.arctanh(analysis.components.loadings[:, 0]) + stats.t.ppf(0.975, 29) * errors)
+    errors = np.sqrt((count - 1) / count * ((z - z.mean(axis=0)) ** 2).sum(axis=0))
+    margin = stats.t.ppf(0.975, count - 1) * errors
+    high = np.tanh(np.arctanh(analysis.components.loadings[:, 0]) + margin)
     np.testing.assert_allclose(analysis.loading.high[:, 0], high, rtol=1e-3)
 
 
 # What 200 and 80 intervals of 95% cover lies within these with 99.8% probability (binomial).
+# Models are left out in groups, each of which costs a fit; a group moves the moments so far that
+# replicates may stop early.
 @pytest.mark.parametrize(
-    ("missing_share", "repetitions", "row_count"), [(0.0, 200, 40), (0.15, 80, 40)]
+    ("missing_share", "repetitions", "group_count"), [(0.0, 200, 20), (0.15, 80, 10)]
 )
-def test_intervals_cover_the_truth_as_often_as_they_say(missing_share, repetitions, row_count):
+def test_intervals_cover_the_truth_as_often_as_they_say(missing_share, repetitions, group_count):
     generator = np.random.default_rng(20241219)
     ratio_hits, loading_hits, ratio_errors = [], [], []
     truth = TRUTH.explained_variance_ratio[:2]
     for _ in range(repetitions):
-        analysis = analyse_components(draw(generator, row_count, missing_share))
+        analysis = analyse_components(
+            draw(generator, 40, missing_share),
+            groups=np.arange(40) % group_count,
+            replicate_tolerance=1e-4,
+        )
         ratio = analysis.ratio
         ratio_hits.append((ratio.low[:2] <= truth) & (truth <= ratio.high[:2]))
         ratio_errors.append(analysis.components.explained_variance_ratio[:2] - truth)
@@ -124,7 +135,8 @@ def test_intervals_cover_the_truth_as_often_as_they_say(missing_share, repetitio
 
 def test_standard_errors_are_the_spread_over_panels():
     generator = np.random.default_rng(5)
-    analyses = [analyse_components(draw(generator, 60, 0.0)) for _ in range(150)]
+    groups = np.arange(60) % 20
+    analyses = [analyse_components(draw(generator, 60, 0.0), groups=groups) for _ in range(150)]
     spread = np.std([a.components.explained_variance_ratio[0] for a in analyses])
     stated = np.mean([a.ratio.standard_error[0] for a in analyses])
     assert stated == pytest.approx(spread, rel=0.2)
@@ -156,13 +168,6 @@ def test_missing_cells_make_an_ability_uncertain():
     assert (analysis.ability.total >= analysis.ability.missing).all()
 
 
-def test_groups_are_models_up_to_200_and_fifty_beyond():
-    assert len(set(delete_groups(200))) == 200
-    groups = delete_groups(5_001)
-    assert len(set(groups)) == 50
-    assert np.bincount(groups).max() - np.bincount(groups).min() <= 1
-
-
 def test_the_analysis_is_repeatable_to_the_last_bit():
     scores = draw(np.random.default_rng(8), 50, 0.1)
     one, other = analyse_components(scores), analyse_components(scores.copy())
@@ -177,3 +182,5 @@ def test_a_replicate_that_fails_says_which_rows_were_left_out():
         analyse_components(scores)
     with pytest.raises(EstimationError, match="leaving one out needs at least 4"):
         analyse_components(scores[:3])
+    with pytest.raises(EstimationError, match="2 groups of rows: at least 3"):
+        analyse_components(scores, groups=np.arange(12) % 2)

@@ -12,7 +12,7 @@ from models.estimation.scaling import fit_lineage_jackknife, fit_ols
 
 
 def draw(generator, lineages: int = 12, models: int = 4, shared: float = 0.0, slope: float = 0.5):
-    lineage = np.repeat([f"lineage {i}" for i in range(lineages)], models)
+    lineage = np.repeat(np.arange(lineages), models)
     # Siblings have similar compute and share a part of their error.
     x = 22 + np.repeat(generator.normal(0, 1, lineages), models)
     x += generator.normal(0, 0.4, lineages * models)
@@ -96,31 +96,22 @@ def test_slopes_are_unbiased():
     assert np.mean(slopes) == pytest.approx(0.5, abs=3 * np.std(slopes) / np.sqrt(500))
 
 
-@pytest.mark.parametrize(
-    ("x", "reason"),
-    [
-        ([21.0, 22.0], "2 models: at least 3"),
-        ([21.0, 21.0, 21.0], "the same compute"),
-        ([], "0 models"),
-    ],
-)
-def test_a_line_that_cannot_be_fitted_is_null_and_says_why(x, reason):
+@pytest.mark.parametrize("x", [[21.0, 22.0], [21.0, 21.0, 21.0], []])
+def test_a_line_that_cannot_be_fitted_is_null(x):
     for fit in (fit_ols(x, x, ["a"] * len(x)), fit_lineage_jackknife(x, x, ["a"] * len(x))):
         assert np.isnan(fit.slope)
         assert np.isnan(fit.slope_ci_low)
         assert fit.model_count == len(x)
-        assert reason in fit.undefined_reason
 
 
 def test_lineages_that_cannot_be_left_out_give_no_interval():
     few = fit_lineage_jackknife([20, 21, 22, 23], [1, 2, 3, 5], ["a", "a", "b", "b"])
     assert few.slope == pytest.approx(1.3)
     assert np.isnan(few.slope_ci_low)
-    assert "2 lineages: at least 3" in few.undefined_reason
     # Without lineage c all compute is equal.
     stuck = fit_lineage_jackknife([20, 20, 20, 20, 23], [1, 2, 3, 4, 5], ["a", "a", "b", "b", "c"])
+    assert stuck.slope == pytest.approx(2.5 / 3)
     assert np.isnan(stuck.slope_standard_error)
-    assert "do not differ in compute" in stuck.undefined_reason
 
 
 def test_values_that_do_not_vary_have_a_flat_line_and_no_correlation():

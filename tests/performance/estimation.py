@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from statsmodels.regression.linear_model import OLS
 
-from models.estimation.jackknife import analyse_components
+from models.estimation.component_analysis import analyse_components
 from models.estimation.missing_data import estimate_moments
 from models.intermediate.int_scaling_fits import scaling_fits
 
