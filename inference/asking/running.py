@@ -25,6 +25,7 @@ from inference.planning.declarations import read_benchmark
 from inference.planning.few_shot import split_items
 from inference.planning.files import cached_files, demo_files
 from inference.planning.items import read_items
+from inference.planning.model_files import read_model_type
 from inference.planning.plan import Planned, Target, plan
 from inference.planning.requests import Model, prompt_id
 from inference.planning.tokenizers import read_tokenizer
@@ -180,15 +181,14 @@ def target_of(config: RunConfig, servers: list[Server]) -> Target:
         raise EndpointError(
             f"the servers serve different revisions of {config.model_id}: {sorted(revisions)}"
         )
-    tokenizer = read_tokenizer(
-        config.tokenizer or servers[0].tokenizer_path, config.revision or servers[0].revision
-    )
+    told_revision = config.revision or servers[0].revision
+    tokenizer = read_tokenizer(config.tokenizer or servers[0].tokenizer_path, told_revision)
     return Target(
         Model(config.model_id, revisions.pop(), tokenizer.tokenizer_id),
         tokenizer,
         config.context_length or min(server.context_length for server in servers),
         min(server.input_limit for server in servers),
-        "gemma" in servers[0].model_type,
+        servers[0].model_type or read_model_type(servers[0].model_path, told_revision),
     )
 
 

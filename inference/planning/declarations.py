@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
-FileFormat = Literal["json", "csv", "tsv", "lines", "text", "parquet", "arrow", "xml"]
+FileFormat = Literal["json", "csv", "tsv", "quoted_tsv", "lines", "text", "parquet", "arrow", "xml"]
 RequestKind = Literal["generation", "choices", "contexts"]
 FewShotRule = Literal["none", "first", "shuffled", "halves", "held_out", "drawn"]
-SpecialTokens = Literal["tokenizer", "gemma"]
+SpecialTokens = Literal["none", "tokenizer", "gemma", "gemma_2_by_name"]
 ContextRule = Literal["none", "left", "fewer_shots", "shorter_articles"]
 
 UNPINNED = "unpinned"
@@ -85,7 +85,7 @@ class FewShot:
     shuffled: the pool is shuffled by `seed` and cut to `keep_ratio`; its first `count`.
     halves: items of each subset are shuffled by `seed`; half of them are the pool
         (see `few_shot.halves`).
-    held_out: all items are shuffled by `seed`; the first `count` are shots and no items.
+    held_out: the shots are those of `halves`; all other items are asked.
     drawn: `count` are drawn from the pool for every item, by one generator seeded with `seed`.
     """
 
@@ -141,7 +141,7 @@ class Tokens:
     """How text becomes tokens, and what happens when they are too many."""
 
     special_tokens: SpecialTokens
-    """tokenizer: as the tokenizer does by itself. gemma: none, but for Gemma models."""
+    """What stands before a prompt: see `plan.adds_special_tokens`."""
     too_long: ContextRule
     reserved_count: int = 0
     """Tokens kept free for the completion when a prompt is shortened."""

@@ -29,6 +29,9 @@ COLUMNS = (
 )
 """What `items.sql` gives, in this order; its rows are in the order of the files."""
 
+WHITESPACE = "".join(filter(str.isspace, map(chr, range(0x3001))))
+"""What `str.strip` takes away: more than RE2's `\\s` and DuckDB's `trim` do."""
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -76,6 +79,8 @@ def read_items(benchmark: Benchmark, files: list[BenchmarkFile]) -> Items:
     with duckdb.connect(config={"threads": 1}) as connection:
         # One thread: rows keep the order of the files without a sort in every query.
         register(connection, files)
+        # The references strip in Python; `items.sql` can do so, too.
+        connection.execute(f"create macro python_strip(text) as trim(text, '{WHITESPACE}')")
         try:
             result = connection.execute(benchmark.items_sql)
             columns = tuple(column[0] for column in result.description or ())

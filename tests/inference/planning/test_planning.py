@@ -17,8 +17,8 @@ from inference.planning.requests import Model, Sampling, prompt_id, request_id
 MODEL = Model("model", "revision", "tokenizer")
 
 
-def target(tokenizer, context_length=4096, *, is_gemma=False):
-    return Target(MODEL, tokenizer, context_length, context_length - 6, is_gemma)
+def target(tokenizer, context_length=4096, *, model_type="llama", model=MODEL):
+    return Target(model, tokenizer, context_length, context_length - 6, model_type)
 
 
 def planned(benchmark, tokenizer, **settings):
