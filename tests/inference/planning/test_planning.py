@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -27,9 +28,7 @@ def named(model_id):
 
 def with_rule(rule):
     benchmark = read_benchmark("gsm8k")
-    return dataclasses.replace(
-        benchmark, tokens=dataclasses.replace(benchmark.tokens, special_tokens=rule)
-    )
+    return replace(benchmark, tokens=replace(benchmark.tokens, special_tokens=rule))
 
 
 def target(tokenizer, context_length=4096, *, model_type="llama", model=MODEL):
@@ -156,9 +155,7 @@ def test_shots_are_drawn_anew_one_fewer_when_they_do_not_fit(tokenizer):
 
 def test_the_harness_uses_no_more_context_than_its_limit(tokenizer):
     benchmark = read_benchmark("wmt20_en_ja")
-    tight = dataclasses.replace(
-        benchmark, tokens=dataclasses.replace(benchmark.tokens, context_limit=300)
-    )
+    tight = replace(benchmark, tokens=replace(benchmark.tokens, context_limit=300))
     assert all(one.request.dropped_token_count == 0 for one in planned(benchmark, tokenizer))
     assert all(one.request.prompt_token_count <= 44 for one in planned(tight, tokenizer))
 
@@ -290,8 +287,6 @@ def test_a_template_that_names_an_unknown_field_names_itself():
 
 def test_a_program_that_leaves_no_room_is_an_error(tokenizer):
     benchmark = read_benchmark("humaneval")
-    tight = dataclasses.replace(
-        benchmark, decoding=dataclasses.replace(benchmark.decoding, max_total_tokens=5)
-    )
+    tight = replace(benchmark, decoding=replace(benchmark.decoding, max_total_tokens=5))
     with pytest.raises(ItemsError, match=r"HumanEval/0: its prompt has \d+ tokens"):
         planned(tight, tokenizer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+from dataclasses import replace
 from typing import get_args
 
 import duckdb
@@ -20,11 +21,11 @@ from warehouse.loading import load
 def before(benchmark_id, protocol):
     """MMLU and XL-Sum as version 1 of their protocols had them; MMLU had another prompt."""
     benchmark = read_benchmark(benchmark_id, protocol)
-    benchmark = dataclasses.replace(benchmark, protocol_version="1")
+    benchmark = replace(benchmark, protocol_version="1")
     if benchmark_id == "mmlu":
         description = benchmark.prompt.description + "\n"
-        prompt = dataclasses.replace(benchmark.prompt, description=description)
-        benchmark = dataclasses.replace(benchmark, prompt=prompt)
+        prompt = replace(benchmark.prompt, description=description)
+        benchmark = replace(benchmark, prompt=prompt)
     return benchmark
 
 
@@ -96,8 +97,8 @@ def test_prompts_that_stayed_are_not_asked_again_and_belong_to_both_versions(con
 def test_answers_after_a_bos_are_not_those_of_a_prompt_without(config, monkeypatch, rule):
     def begun(benchmark_id, protocol):
         benchmark = read_benchmark(benchmark_id, protocol)
-        tokens = dataclasses.replace(benchmark.tokens, special_tokens=rule)
-        return dataclasses.replace(benchmark, tokens=tokens)
+        tokens = replace(benchmark.tokens, special_tokens=rule)
+        return replace(benchmark, tokens=tokens)
 
     config = dataclasses.replace(config, benchmark_ids=("jemhopqa",))
     with stub_server() as stub:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from array import array
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,8 +49,8 @@ ENDLESS = 1 << 30
 def planned(benchmark, files):
     """What `plan` asks, each once: samples of a program share their prompt."""
     if benchmark.decoding.max_total_tokens:
-        decoding = dataclasses.replace(benchmark.decoding, max_total_tokens=ENDLESS)
-        benchmark = dataclasses.replace(benchmark, decoding=decoding)
+        decoding = replace(benchmark.decoding, max_total_tokens=ENDLESS)
+        benchmark = replace(benchmark, decoding=decoding)
     target = Target(Model("a", "b", "c"), Characters(), ENDLESS, ENDLESS, "llama")
     asked = []
     for one in plan(benchmark, read_items(benchmark, files), target):
