@@ -188,7 +188,8 @@ def target_of(config: RunConfig, servers: list[Server]) -> Target:
         tokenizer,
         config.context_length or min(server.context_length for server in servers),
         min(server.input_limit for server in servers),
-        servers[0].model_type or read_model_type(servers[0].model_path, told_revision),
+        servers[0].model_type
+        or read_model_type(config.tokenizer or servers[0].model_path, told_revision),
     )
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
 import tokenizers
 from tokenizers import models, pre_tokenizers, processors
 
+from inference.asking.endpoints import Server
+from inference.asking.plan_report import target_without_server
+from inference.asking.running import target_of
 from inference.errors import TokenizerError
 from inference.planning.model_files import read_model_type
 from inference.planning.tokenizers import read_tokenizer
@@ -112,3 +116,42 @@ def test_the_architecture_is_that_of_the_configuration(tmp_path):
     assert read_model_type(str(tmp_path)) is None
     (tmp_path / "config.json").write_text('{"model_type": "gemma2"}', encoding="utf-8")
     assert read_model_type(str(tmp_path)) == "gemma2"
+
+
+def server_of(model_id, model_type, folder):
+    return Server(
+        url="http://127.0.0.1:1",
+        model_path=str(folder),
+        served_model_name=model_id,
+        model_type=model_type,
+        tokenizer_path=str(folder),
+        revision="r",
+        context_length=100,
+        input_limit=93,
+        version=None,
+        honours_seeds=True,
+        arguments={},
+    )
+
+
+@pytest.mark.parametrize(
+    ("told", "written", "expected"),
+    [
+        ("gemma3_text", "llama", "gemma3_text"),
+        ("", "gemma2", "gemma2"),
+        ("", None, None),
+    ],
+)
+def test_the_architecture_is_what_server_or_configuration_tell(
+    folder_with, config, told, written, expected
+):
+    # The id says Gemma, and is nobody's word for it.
+    model_id = "someone/gemma-texts-llama"
+    folder = folder_with(begins=True)
+    if written:
+        (folder / "config.json").write_text(json.dumps({"model_type": written}), encoding="utf-8")
+    config = dataclasses.replace(
+        config, model_id=model_id, tokenizer=str(folder), revision="r", context_length=100
+    )
+    assert target_of(config, [server_of(model_id, told, folder)]).model_type == expected
+    assert target_without_server(config).model_type == written
