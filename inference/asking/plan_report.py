@@ -11,6 +11,7 @@ from inference.asking.endpoints import describe
 from inference.asking.running import prepare, target_of
 from inference.errors import BenchmarkFileError, RunError
 from inference.planning.declarations import read_benchmark
+from inference.planning.model_files import read_model_type
 from inference.planning.plan import Target
 from inference.planning.requests import Model
 from inference.planning.tokenizers import read_tokenizer
@@ -74,8 +75,8 @@ def target_without_server(config: RunConfig) -> Target:
         )
     tokenizer = read_tokenizer(config.tokenizer, config.revision)
     model = Model(config.model_id, config.revision, tokenizer.tokenizer_id)
-    is_gemma = "gemma" in config.model_id.lower()
-    return Target(model, tokenizer, config.context_length, config.context_length - 7, is_gemma)
+    model_type = read_model_type(config.tokenizer, config.revision)
+    return Target(model, tokenizer, config.context_length, config.context_length - 7, model_type)
 
 
 def _numbers(prepared: Prepared) -> list[int]:

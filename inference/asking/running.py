@@ -25,6 +25,7 @@ from inference.planning.declarations import read_benchmark
 from inference.planning.few_shot import split_items
 from inference.planning.files import cached_files, demo_files
 from inference.planning.items import read_items
+from inference.planning.model_files import read_model_type
 from inference.planning.plan import Planned, Target, plan
 from inference.planning.requests import Model, prompt_id
 from inference.planning.tokenizers import read_tokenizer
@@ -79,7 +80,7 @@ class Prepared(NamedTuple):
     known: set[str]
     """Ids of planned requests that are answered."""
     mapped: set[tuple[str, str, int, int, str]]
-    """What the run had asked for already; see `_key`."""
+    """What the run had asked for already under this version of the protocol; see `_key`."""
 
 
 ERRORS_SHOWN = 5
@@ -140,8 +141,8 @@ def prepare(
             """
             select request_id, item_hash, sample_index, variant_index, purpose
             from raw.run_requests
-            where run_id = ? and benchmark_id = ?""",
-            [run, benchmark.benchmark_id],
+            where run_id = ? and benchmark_id = ? and protocol_version = ?""",
+            [run, benchmark.benchmark_id, benchmark.protocol_version],
         ).fetchall()
     return Prepared(benchmark, files, planned, {name for (name,) in known}, set(mapped))
 
@@ -186,15 +187,15 @@ def target_of(config: RunConfig, servers: list[Server]) -> Target:
         raise EndpointError(
             f"the servers serve different revisions of {config.model_id}: {sorted(revisions)}"
         )
-    tokenizer = read_tokenizer(
-        config.tokenizer or servers[0].tokenizer_path, config.revision or servers[0].revision
-    )
+    told_revision = config.revision or servers[0].revision
+    tokenizer = read_tokenizer(config.tokenizer or servers[0].tokenizer_path, told_revision)
     return Target(
         Model(config.model_id, revisions.pop(), tokenizer.tokenizer_id),
         tokenizer,
         config.context_length or min(server.context_length for server in servers),
         min(server.input_limit for server in servers),
-        "gemma" in servers[0].model_type,
+        servers[0].model_type
+        or read_model_type(config.tokenizer or servers[0].model_path, told_revision),
     )
 
 

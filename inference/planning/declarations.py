@@ -28,7 +28,7 @@ SCORERS = Path(__file__).parent.parent.parent / "warehouse" / "seeds" / "scorers
 
 RequestKind = Literal["generation", "choices", "contexts"]
 FewShotRule = Literal["none", "first", "shuffled", "halves", "held_out", "drawn"]
-SpecialTokens = Literal["tokenizer", "gemma"]
+SpecialTokens = Literal["none", "tokenizer", "gemma", "gemma_2_by_name"]
 ContextRule = Literal["none", "left", "fewer_shots", "shorter_articles"]
 
 Count = Annotated[int, Meta(ge=0)]
@@ -61,7 +61,7 @@ class FewShot(Table, frozen=True):
     shuffled: the pool is shuffled by `seed` and cut to `keep_ratio`; its first `count`.
     halves: items of each subset are shuffled by `seed`; half of them are the pool
         (see `few_shot.halves`).
-    held_out: all items are shuffled by `seed`; the first `count` are shots and no items.
+    held_out: the shots are those of `halves`; all other items are asked.
     drawn: `count` are drawn from the pool for every item, by one generator seeded with `seed`.
     """
 
@@ -127,7 +127,7 @@ class Tokens(Table, frozen=True):
     """How text becomes tokens, and what happens when they are too many."""
 
     special_tokens: SpecialTokens
-    """tokenizer: as the tokenizer does by itself. gemma: none, but for Gemma models."""
+    """What stands before a prompt: see `plan.adds_special_tokens`."""
     too_long: ContextRule
     reserved_count: Count = 0
     """Tokens kept free for the completion when a prompt is shortened."""

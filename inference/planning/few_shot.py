@@ -31,9 +31,7 @@ def split_items(items: Items, few_shot: FewShot) -> Items:
     if few_shot.rule == "halves":
         return halves(items.test, few_shot.seed, few_shot.shared_count)
     if few_shot.rule == "held_out":
-        shuffled = list(items.test)
-        random.Random(few_shot.seed).shuffle(shuffled)
-        pool = shuffled[: few_shot.count]
+        pool = halves(items.test, few_shot.seed, 0).pool[: few_shot.count]
         held_out = {item.item_id for item in pool}
         return Items([item for item in items.test if item.item_id not in held_out], pool)
     return items

@@ -132,8 +132,9 @@ def register(connection: duckdb.DuckDBPyConnection, files: list[BenchmarkFile]) 
     """Make one table per role with the rows of its files.
 
     Its columns: `name` (subject or subtask), `position` (bigint, from 0, over all files in
-    their order), `json` (one row of the file). Rows of csv and tsv are arrays of strings, of
-    `lines` strings, of `text` the whole file as one string; a row of XML is a `question`.
+    their order), `json` (one row of the file). Rows of csv, tsv and quoted_tsv are arrays of
+    strings, of `lines` strings, of `text` the whole file as one string; a row of XML is a
+    `question`.
 
     Raises:
         BenchmarkFileError: a file cannot be read in its declared format.
@@ -201,6 +202,8 @@ def _text_rows(file: BenchmarkFile) -> Iterator[Any]:
         elif file.format == "tsv":
             # Without quoting: fields are texts and JSON that hold quotation marks of their own.
             yield from (line.rstrip("\n").split("\t") for line in text)
+        elif file.format == "quoted_tsv":
+            yield from csv.reader(text, delimiter="\t")
         elif file.format == "xml":
             yield from _questions(ElementTree.fromstring(text.read().encode()))
 

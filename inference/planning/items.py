@@ -28,6 +28,12 @@ COLUMNS = (
 )
 """What `items.sql` gives, in this order; its rows are in the order of the files."""
 
+WHITESPACE = "".join(filter(str.isspace, map(chr, range(0x3001))))
+"""What `str.strip` takes away: more than RE2's `\\s` and DuckDB's `trim` do."""
+
+STRIP_MACRO = f"create macro python_strip(text) as trim(text, '{WHITESPACE}')"
+"""`items.sql` can strip as the references do, which are written in Python."""
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -75,6 +81,7 @@ def read_items(benchmark: Benchmark, files: list[BenchmarkFile]) -> Items:
     with duckdb.connect(config={"threads": 1}) as connection:
         # One thread: rows keep the order of the files without a sort in every query.
         register(connection, files)
+        connection.execute(STRIP_MACRO)
         try:
             result = connection.execute(benchmark.items_sql)
             columns = tuple(column[0] for column in result.description or ())

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from inference.errors import ItemsError
+from inference.errors import ItemsError, TokenizerError
 from inference.planning import few_shot
 from inference.planning.prompts import filled, item_text, prompt_prefix, shortened_articles
 from inference.planning.requests import Request, Sampling, Sequence, request_id
@@ -31,8 +31,8 @@ class Target:
     """Tokens of prompt and completion together."""
     input_limit: int
     """Tokens of a prompt that the server takes."""
-    is_gemma: bool
-    """Gemma models answer badly without their first token, and the references know it."""
+    model_type: str | None
+    """Architecture by the model's configuration (`llama`, `gemma2`); null where nothing tells."""
 
 
 class Planned(NamedTuple):
@@ -78,7 +78,7 @@ def plan(
         shorter = min(target.context_length, benchmark.tokens.context_limit)
         target = dataclasses.replace(target, context_length=shorter)
     split = few_shot.split_items(items, benchmark.few_shot)
-    special_tokens = benchmark.tokens.special_tokens == "tokenizer" or target.is_gemma
+    special_tokens = adds_special_tokens(benchmark, target)
     drafts: list[_Draft] = []
     wanted = {item.item_id for item in split.test[:limit]}
     for item, shots in few_shot.with_shots(split, benchmark, _fits(benchmark, target)):
@@ -88,6 +88,39 @@ def plan(
                 yield from _planned(benchmark, drafts, target, special_tokens)
                 drafts = []
     yield from _planned(benchmark, drafts, target, special_tokens)
+
+
+def adds_special_tokens(benchmark: Benchmark, target: Target) -> bool:
+    """Whether a prompt begins with what the model's tokenizer puts there by itself (BOS).
+
+    none: never. llm-jp-eval asks through a pipeline of transformers, which up to 4.42 adds none.
+    tokenizer: always; a tokenizer that adds nothing leaves the prompt as it is.
+    gemma: for models of Gemma's family, by the name of their architecture, as
+    lm-evaluation-harness tells them (swallow-evaluation v202411,
+    lm-evaluation-harness-en/lm_eval/models/huggingface.py, line 271).
+    gemma_2_by_name: for models with "gemma-2" in their id, as swallow-evaluation v202411 starts
+    lm-evaluation-harness-jp (scripts/evaluate_ja_xlsum.sh, line 32): for gemma-2b, which is no
+    Gemma 2, and not for Gemma-2-Llama-Swallow, which is one.
+
+    Raises:
+        TokenizerError: the rule asks for the architecture, and nothing tells it.
+    """
+    match benchmark.tokens.special_tokens:
+        case "none":
+            return False
+        case "tokenizer":
+            return True
+        case "gemma_2_by_name":
+            return "gemma-2" in target.model.model_id
+        case "gemma":
+            if target.model_type is None:
+                raise TokenizerError(
+                    f"{benchmark.benchmark_id}: whether its prompts begin with a BOS depends on"
+                    f" the architecture of {target.model.model_id}, which neither a server nor a"
+                    " config.json tells; name a folder that has the model's config.json with"
+                    " --tokenizer"
+                )
+            return "gemma" in target.model_type
 
 
 def _fits(benchmark: Benchmark, target: Target) -> Callable[[Item, list[Item]], bool] | None:
@@ -108,7 +141,7 @@ def _drafts(
 ) -> Iterator[_Draft]:
     if benchmark.tokens.too_long == "shorter_articles":
         shown, shots = shortened_articles(
-            benchmark, item, shots, target.tokenizer.count, target.context_length
+            benchmark, item, shots, target.tokenizer, target.context_length
         )
     else:
         shown = item

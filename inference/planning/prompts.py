@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from inference.errors import DeclarationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from inference.planning.declarations import Benchmark
     from inference.planning.items import Item
+    from inference.planning.tokenizers import Tokenizer
 
 
 def prompt_prefix(benchmark: Benchmark, item: Item, shots: Sequence[Item]) -> str:
@@ -53,30 +54,44 @@ def shortened_articles(
     benchmark: Benchmark,
     item: Item,
     shots: Sequence[Item],
-    count_tokens: Callable[[str], int],
+    tokenizer: Tokenizer,
     context_length: int,
 ) -> tuple[Item, list[Item]]:
     """Item and shots with articles cut at sentence ends, when prompt and summary do not fit.
 
-    The rule of the reference's XL-Sum: the summary and ten tokens are kept free; if the prompt
-    needs more, every article is cut after the last "。" at which it has no more than an equal
-    share of the context.
+    The rule of the reference's XL-Sum (lm_eval/tasks/ja/xlsum_ja.py, preprocess_ctx): the
+    summary and ten tokens are kept free; if the prompt needs more, every article has an equal
+    share of the rest, in which `PREFIX` is counted, and is cut after the last "。" within it. An
+    article that fits its share stays as it is.
     """
     text = prompt_prefix(benchmark, item, shots) + item_text(benchmark, item)
-    allowed = context_length - (count_tokens(item.target) + 10)
-    if count_tokens(text) <= allowed:
+    allowed = context_length - (tokenizer.count(item.target) + 10)
+    if tokenizer.count(text) <= allowed:
         return item, list(shots)
-    share = context_length // (len(shots) + 1)
-    cut = [_shortened(article, count_tokens, share) for article in (*shots, item)]
+    share = allowed // (len(shots) + 1)
+    cut = [_shortened(article, tokenizer, share) for article in (*shots, item)]
     return cut[-1], cut[:-1]
 
 
-def _shortened(item: Item, count_tokens: Callable[[str], int], allowed: int) -> Item:
-    text = item.fields["text"]
-    sentences = [sentence + "。" for sentence in text.split("。") if sentence]
-    kept = ""
-    for sentence in sentences:
-        if count_tokens(kept + sentence) > allowed:
-            break
-        kept += sentence
-    return dataclasses.replace(item, fields={**item.fields, "text": kept})
+PREFIX = "ニュース記事:"
+"""What stands before an article; it counts as part of its first sentence."""
+
+
+def _shortened(item: Item, tokenizer: Tokenizer, share: int) -> Item:
+    """The item with as many sentences as have `share` tokens, or the beginning of its first."""
+    # The line break that follows the article counts as part of its last sentence.
+    first, *others = f"{PREFIX}{item.fields['text']}\n".split("。")
+    if tokenizer.count(first) > share:
+        kept = tokenizer.decode(tokenizer.encode(first, special_tokens=False)[:share])
+        return _with_article(item, kept)
+    kept = first
+    for sentence in others:
+        # The "。" that ends a sentence is counted with the next one.
+        if tokenizer.count(f"{kept}。{sentence}") > share:
+            return _with_article(item, f"{kept}。")
+        kept = f"{kept}。{sentence}"
+    return item
+
+
+def _with_article(item: Item, prefixed: str) -> Item:
+    return dataclasses.replace(item, fields={**item.fields, "text": prefixed.removeprefix(PREFIX)})

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Meta
 
-FileFormat = Literal["json", "csv", "tsv", "lines", "text", "parquet", "arrow", "xml"]
+FileFormat = Literal["json", "csv", "tsv", "quoted_tsv", "lines", "text", "parquet", "arrow", "xml"]
 
 UNPINNED = "unpinned"
 """In place of a sha256 that nobody here could compute: the file is taken on its upstream's word."""

@@ -1,16 +1,22 @@
-"""Tokenizers: the model's own, from its tokenizer.json, without the model."""
+"""Tokenizers: the model's own, from its tokenizer.json, without the model.
+
+That file says how text becomes tokens. What stands before and after them may be said by
+tokenizer_config.json instead, by `add_bos_token` and `add_eos_token`: Llama's and Gemma's classes
+in transformers build their tokens from these, whatever tokenizer.json has.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from array import array
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inference.errors import TokenizerError
+from inference.planning.model_files import read_model_file, read_model_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import tokenizers
 
@@ -18,10 +24,11 @@ if TYPE_CHECKING:
 class Tokenizer:
     """Text to token ids, as the model's tokenizer does it.
 
-    `tokenizer_id` is a hash of its file: two models with the same tokenizer share it.
+    `tokenizer_id` is a hash of its file, and of what tokenizer_config.json changes in it: two
+    models with the same tokenizer share it.
     """
 
-    def __init__(self, content: bytes, where: str) -> None:
+    def __init__(self, content: bytes, where: str, config: Mapping[str, Any] | None = None) -> None:
         import tokenizers
 
         try:
@@ -31,7 +38,39 @@ class Tokenizer:
             raise TokenizerError(f"{where} is no tokenizer: {error}") from error
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-        self.tokenizer_id = hashlib.sha256(content).hexdigest()[:16]
+        digest = hashlib.sha256(content)
+        alone = self.encode("", special_tokens=True)
+        self._surround(config or {}, where)
+        surrounding = self.encode("", special_tokens=True)
+        if surrounding != alone:
+            digest.update(json.dumps(surrounding.tolist()).encode())
+        self.tokenizer_id = digest.hexdigest()[:16]
+
+    def _surround(self, config: Mapping[str, Any], where: str) -> None:
+        """Put before and after a text what `config` says, if it says anything."""
+        from tokenizers import processors
+
+        added = {name: config.get(f"add_{name}_token") for name in ("bos", "eos")}
+        if added["bos"] is None and added["eos"] is None:
+            return
+        special = {name: self._special(config, name, where) for name in added if added[name]}
+        before, after = ([special[name][0]] if name in special else [] for name in added)
+        self._tokenizer.post_processor = processors.TemplateProcessing(
+            single=[*before, "$A", *after], special_tokens=list(special.values())
+        )
+
+    def _special(self, config: Mapping[str, Any], name: str, where: str) -> tuple[str, int]:
+        """Text and id of the special token that `config` calls `bos` or `eos`."""
+        token = config.get(f"{name}_token")
+        text = token.get("content") if isinstance(token, dict) else token
+        if isinstance(text, str):
+            number = self._tokenizer.token_to_id(text)
+            if number is not None:
+                return text, number
+        raise TokenizerError(
+            f"{where}: tokenizer_config.json has add_{name}_token, and its {name}_token"
+            f" {token!r} is no token of the tokenizer"
+        )
 
     def encode(self, text: str, *, special_tokens: bool) -> array[int]:
         """Token ids of `text`; with special tokens those that the tokenizer adds by itself."""
@@ -61,23 +100,12 @@ def read_tokenizer(place: str, revision: str | None = None) -> Tokenizer:
     Raises:
         TokenizerError: there is no tokenizer.json at `place`.
     """
-    folder = Path(place)
-    if folder.is_dir() or folder.name == "tokenizer.json":
-        path = folder / "tokenizer.json" if folder.is_dir() else folder
-        if not path.is_file():
-            raise TokenizerError(
-                f"{folder} has no tokenizer.json; write one with transformers:"
-                " AutoTokenizer.from_pretrained(...).save_pretrained(...), and name its folder"
-                " with --tokenizer"
-            )
-        return Tokenizer(path.read_bytes(), str(path))
-    from huggingface_hub import hf_hub_download
-
-    try:
-        path = Path(hf_hub_download(place, "tokenizer.json", revision=revision))
-    except (OSError, ValueError) as error:
+    content = read_model_file(place, "tokenizer.json", revision)
+    if content is None:
         raise TokenizerError(
-            f"the tokenizer of {place!r} cannot be had from the hub: {error}; name a folder that"
-            " has a tokenizer.json with --tokenizer"
-        ) from error
-    return Tokenizer(path.read_bytes(), f"{place}/tokenizer.json")
+            f"{place} has no tokenizer.json; write one with transformers:"
+            " AutoTokenizer.from_pretrained(...).save_pretrained(...), and name its folder"
+            " with --tokenizer"
+        )
+    config = read_model_json(place, "tokenizer_config.json", revision)
+    return Tokenizer(content, place, config)

@@ -17,10 +17,14 @@ numbered as (
 ),
 
 prompts as (
-    -- A line of dashes ends the note that precedes the worked examples.
+    -- A line of dashes ends the note that precedes the task's description. One line break, where
+    -- the file has two, stands between it and the first example: the harness has the description
+    -- as a template of its own, and Jinja drops the last line break of a template.
     select
         worked_examples.name,
-        regexp_replace(worked_examples.json ->> '$', '(?s)^.*?-----\n', '') as worked_examples
+        regexp_replace(
+            worked_examples.json ->> '$', '(?s)^.*?-----\n(.*?)\n\nQ: ', e'\\1\nQ: '
+        ) as worked_examples
     from worked_examples
 )
 

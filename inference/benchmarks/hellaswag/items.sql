@@ -37,7 +37,7 @@ cleaned as (
             texts,
             lambda raw: replace(
                 regexp_replace(
-                    replace(regexp_replace(raw, '^\s+|\s+$', '', 'g'), ' [title]', '. '),
+                    replace(python_strip(raw), ' [title]', '. '),
                     '\[.*?\]', '', 'g'
                 ),
                 '  ', ' '

@@ -35,7 +35,7 @@ select
     name as cluster_id,
     json_object(
         'subject', replace(name, '_', ' '),
-        'question', regexp_replace(json ->> 'question', '^\s+|\s+$', '', 'g'),
+        'question', python_strip(json ->> 'question'),
         'choice_a', texts[1],
         'choice_b', texts[2],
         'choice_c', texts[3],

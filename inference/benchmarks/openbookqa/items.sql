@@ -18,7 +18,7 @@ answered as (
         json,
         (json -> '$.choices.text')::varchar[] as choices,
         list_position(
-            (json -> '$.choices.label')::varchar[], trim(json ->> 'answerKey')
+            (json -> '$.choices.label')::varchar[], python_strip(json ->> 'answerKey')
         )::integer as gold_position
     from questions
 )

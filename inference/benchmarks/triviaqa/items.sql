@@ -11,13 +11,25 @@ questions as (
     select
         'pool' as split,
         coalesce(pool.json ->> 'question_id', pool.position::varchar) as item_id,
-        -- The stand-in for the pool has a question and a Python list of its aliases in a line.
         coalesce(pool.json ->> 'question', pool.json ->> 0) as question,
         coalesce(
             (pool.json -> '$.answer.aliases')::varchar[],
-            [regexp_extract(
-                replace(trim(pool.json ->> 1, '"'), '""', '"'), '^\[[''"](.*?)[''"](, [''"]|\])', 1
-            )]
+            -- The stand-in for the pool has a Python list of the aliases. Its escapes of
+            -- characters (\xa0) are read as those of JSON; an escaped quote stays one, for the
+            -- cast to a list reads it.
+            (
+                (
+                    '"'
+                    || replace(
+                        regexp_replace(
+                            replace(pool.json ->> 1, '\''', '\\'''),
+                            '\\x([0-9a-f]{2})', '\\u00\1', 'g'
+                        ),
+                        '"', '\"'
+                    )
+                    || '"'
+                )::json ->> '$'
+            )::varchar[]
         ) as aliases
     from pool
 )

@@ -39,7 +39,7 @@ contexts as (
         position,
         [before || (options ->> '$[0][0]'), before || (options ->> '$[1][0]')] as choices,
         if(options ->> '$[0][3]' = 'true', 0, 1) as gold_index,
-        trim(substr(sentence, length(before) + length(pronoun) + 1)) as target
+        python_strip(substr(sentence, length(before) + length(pronoun) + 1)) as target
     from split_sentences
 )
 

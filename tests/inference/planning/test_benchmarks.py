@@ -6,13 +6,14 @@ import hashlib
 import json
 import random
 
+import duckdb
 import pytest
 
 from inference.planning.declarations import benchmark_ids, protocols_of, read_benchmark
 from inference.planning.few_shot import split_items, with_shots
 from inference.planning.files import cached_files, demo_files
-from inference.planning.items import read_items
-from inference.planning.prompts import filled, item_text, prompt_prefix
+from inference.planning.items import STRIP_MACRO, read_items
+from inference.planning.prompts import filled, item_text
 from tests.inference.conftest import needs_mirror
 
 # sha256 of all zero-shot requests, as lm-evaluation-harness keeps them in tests/testdata:
@@ -135,14 +136,44 @@ def test_winograd_sentences_are_split_at_their_pronoun(cache):
 
 
 @needs_mirror
-def test_worked_examples_of_bbh_are_the_whole_prompt_file(cache):
-    benchmark, items = items_of("bbh", cache)
-    item = items.test[0]
-    prompt = prompt_prefix(benchmark, item, []) + item_text(benchmark, item)
-    file = (cache / "bbh" / "cot-prompts" / f"{item.subset}.txt").read_text(encoding="utf-8")
-    examples = file.partition("-----\n")[2]
-    question = item.fields["input"]
-    assert prompt == f"{examples}\n\nQ: {question}\nA: Let's think step by step.\n"
+def test_shots_of_jmmlu_are_the_references_and_those_of_the_whole(cache):
+    shots = {}
+    for benchmark_id in ("jmmlu", "jmmlu_full"):
+        benchmark, items = items_of(benchmark_id, cache)
+        every = [[shot.item_id for shot in one.shots] for one in with_shots(items, benchmark)]
+        assert every.count(every[0]) == len(items.test)
+        shots[benchmark_id] = every[0]
+        answers = {shot.item_id: shot.target for shot in items.pool}
+        assert [answers[name] for name in every[0]] == ["B", "A", "C", "B", "B"]
+        assert not set(every[0]) & {item.item_id for item in items.test}
+    assert shots["jmmlu"] == shots["jmmlu_full"]
+
+
+@needs_mirror
+def test_the_stand_in_for_the_pool_of_triviaqa_is_read_as_it_was_written(cache):
+    _, items = items_of("triviaqa", cache)
+    questions = {item.fields["question"]: item.golds for item in items.pool}
+    # One layer of quotes is the file's own, as the questions themselves tell ...
+    assert 'On what piece of equipment would you perform a "Smith Grind"?' in questions
+    # ... and a second one is upstream's: the questions of the validation split have it, too.
+    assert sum(text.startswith('"') for text in questions) == 548
+    assert sum(item.fields["question"].startswith('"') for item in items.test) == 483
+    poisoners = (
+        "Which method of execution for poisoners was introduced by Henry the Eighth in 1531?"
+    )
+    assert questions[poisoners] == ("-Â\u00a0 They were boiled to death",)
+    assert not any("\\x" in alias for aliases in questions.values() for alias in aliases)
+
+
+def test_items_can_strip_as_python_does():
+    with duckdb.connect() as connection:
+        connection.execute(STRIP_MACRO)
+        characters = [chr(code) for code in range(1, 0x110000) if not 0xD800 <= code < 0xE000]
+        stripped = connection.execute(
+            "select list(python_strip(one || 'a' || one || 'b' || one)) from unnest(?) as u(one)",
+            [characters],
+        ).fetchone()
+    assert stripped == ([f"{one}a{one}b{one}".strip() for one in characters],)
 
 
 @pytest.mark.parametrize("benchmark_id", benchmark_ids())

@@ -60,11 +60,28 @@ def test_it_is_marked_as_a_demonstration(store):
     assert rows(store, "select distinct item_set from raw.run_sessions") == [("demo",)]
 
 
+ASKED_UNDER_AN_OLDER_VERSION = {
+    "bbh", "jcommonsenseqa", "jemhopqa", "jmmlu", "jmmlu_full", "jsquad", "mgsm_ja", "mmlu",
+    "niilc", "triviaqa", "wmt20_en_ja", "wmt20_ja_en", "xlsum_ja",
+}  # fmt: skip
+"""Benchmarks whose protocol went on since their answers were recorded; empty once they are asked
+again."""
+
+
 @pytest.mark.parametrize("benchmark_id", benchmark_ids())
 def test_its_items_are_those_in_the_folders(benchmark_id, store):
     benchmark = read_benchmark(benchmark_id)
     items = split_items(read_items(benchmark, demo_files(benchmark)), benchmark.few_shot).test
-    stored = rows(store, f"select item_hash from raw.items where benchmark_id = '{benchmark_id}'")
+    stored = rows(
+        store,
+        f"""
+        select distinct item_hash from raw.run_requests
+        where benchmark_id = '{benchmark_id}'
+            and protocol_version = '{benchmark.protocol_version}'""",
+    )
+    if benchmark_id in ASKED_UNDER_AN_OLDER_VERSION:
+        assert not stored
+        return
     assert {item_hash_of(item, benchmark) for item in items} == {name for (name,) in stored}
 
 

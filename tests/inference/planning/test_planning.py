@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import get_args
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from inference.errors import DeclarationError, ItemsError
-from inference.planning.declarations import read_benchmark
+from inference.errors import DeclarationError, ItemsError, TokenizerError
+from inference.planning.declarations import SpecialTokens, benchmark_ids, read_benchmark
 from inference.planning.files import demo_files
 from inference.planning.items import read_items
-from inference.planning.plan import Target, plan
-from inference.planning.prompts import filled, shortened_articles
+from inference.planning.plan import Target, adds_special_tokens, plan
+from inference.planning.prompts import filled, item_text, prompt_prefix, shortened_articles
 from inference.planning.requests import Model, Sampling, prompt_id, request_id
+from tests.inference.planning.reference_prompts import cut_xlsum
 
 MODEL = Model("model", "revision", "tokenizer")
 
 
-def target(tokenizer, context_length=4096, *, is_gemma=False):
-    return Target(MODEL, tokenizer, context_length, context_length - 6, is_gemma)
+def named(model_id):
+    return Model(model_id, "revision", "tokenizer")
+
+
+def with_rule(rule):
+    benchmark = read_benchmark("gsm8k")
+    return replace(benchmark, tokens=replace(benchmark.tokens, special_tokens=rule))
+
+
+def target(tokenizer, context_length=4096, *, model_type="llama", model=MODEL):
+    return Target(model, tokenizer, context_length, context_length - 6, model_type)
 
 
 def planned(benchmark, tokenizer, **settings):
@@ -149,21 +164,117 @@ def test_articles_are_cut_at_sentence_ends(tokenizer):
     benchmark = read_benchmark("xlsum_ja")
     items = read_items(benchmark, demo_files(benchmark))
     item, shot = items.test[0], items.pool[0]
-    count = tokenizer.count
-    same = shortened_articles(benchmark, item, [shot], count, 4096)
+    same = shortened_articles(benchmark, item, [shot], tokenizer, 4096)
     assert same == (item, [shot])
-    cut, (cut_shot,) = shortened_articles(benchmark, item, [shot], count, 200)
-    for shown, whole in ((cut, item), (cut_shot, shot)):
-        text = shown.fields["text"]
-        assert whole.fields["text"].startswith(text)
-        assert text.endswith("。")
-        assert count(text) <= 100
+    length = 200
+    share = (length - tokenizer.count(item.target) - 10) // 2
+    cut, (cut_shot,) = shortened_articles(benchmark, item, [shot], tokenizer, length)
+    text = cut.fields["text"]
+    assert item.fields["text"].startswith(text)
+    assert text.endswith("。")
+    # The "。" of the cut is not counted, what stands before the article is.
+    assert tokenizer.count("ニュース記事:" + text.removesuffix("。")) <= share
+    following = item.fields["text"].removeprefix(text).split("。")[0]
+    assert tokenizer.count(f"ニュース記事:{text}{following}") > share
+    # The shot's article fits its share.
+    assert cut_shot == shot
 
 
-def test_gemma_models_get_their_first_token_everywhere(tokenizer):
+ARTICLE = st.text(st.sampled_from("雨が降る。。。\n一二三 AB"), max_size=60)
+
+
+@pytest.fixture(scope="module")
+def article_items():
+    benchmark = read_benchmark("xlsum_ja")
+    return benchmark, read_items(benchmark, demo_files(benchmark))
+
+
+@settings(max_examples=200, deadline=None)
+@given(article=ARTICLE, shot_article=ARTICLE, summary=ARTICLE, length=st.integers(60, 260))
+def test_articles_are_cut_as_the_reference_cuts_them(
+    article, shot_article, summary, length, tokenizer, article_items
+):
+    benchmark, items = article_items
+    item, shot = (
+        dataclasses.replace(one, fields={"text": text}, target=summary)
+        for one, text in ((items.test[0], article), (items.pool[0], shot_article))
+    )
+
+    def prompt(item, shots):
+        return prompt_prefix(benchmark, item, shots) + item_text(benchmark, item)
+
+    assert prompt(*shortened_articles(benchmark, item, [shot], tokenizer, length)) == cut_xlsum(
+        prompt(item, [shot]),
+        summary,
+        lambda text: tokenizer.encode(text, special_tokens=False),
+        tokenizer.decode,
+        length,
+    )
+
+
+def test_what_a_prompt_begins_with_is_what_the_references_put_there(tokenizer):
+    begins = {
+        (rule, model_id, model_type): adds_special_tokens(
+            with_rule(rule), target(tokenizer, model=named(model_id), model_type=model_type)
+        )
+        for rule in get_args(SpecialTokens)
+        for model_id, model_type in (
+            ("meta-llama/Llama-2-7b-hf", "llama"),
+            ("google/gemma-7b", "gemma"),
+            # An id that contains gemma-2, and is no Gemma 2.
+            ("google/gemma-2b", "gemma"),
+            ("google/gemma-2-9b", "gemma2"),
+            ("tokyotech-llm/Gemma-2-Llama-Swallow-2b-pt-v0.1", "gemma2"),
+            ("google/gemma-3-1b-pt", "gemma3_text"),
+            # Trained on what a Gemma wrote, and no Gemma.
+            ("someone/llama-of-gemma-texts", "llama"),
+        )
+    }
+    having = {
+        rule: {model_id for (name, model_id, _), has in begins.items() if has and name == rule}
+        for rule in get_args(SpecialTokens)
+    }
+    assert having["none"] == set()
+    assert len(having["tokenizer"]) == 7
+    assert having["gemma"] == {
+        "google/gemma-7b",
+        "google/gemma-2b",
+        "google/gemma-2-9b",
+        "tokyotech-llm/Gemma-2-Llama-Swallow-2b-pt-v0.1",
+        "google/gemma-3-1b-pt",
+    }
+    assert having["gemma_2_by_name"] == {"google/gemma-2b", "google/gemma-2-9b"}
+
+
+def test_an_unknown_architecture_is_an_error_where_the_prompt_depends_on_it(tokenizer):
+    with pytest.raises(TokenizerError, match=r"gsm8k: .*architecture of model, .*config\.json"):
+        planned(read_benchmark("gsm8k"), tokenizer, model_type=None)
+    assert planned(read_benchmark("jemhopqa"), tokenizer, model_type=None)
+
+
+def test_gemma_models_get_their_first_token_in_english(tokenizer):
     plain = planned(read_benchmark("gsm8k"), tokenizer)[0].request
-    gemma = planned(read_benchmark("gsm8k"), tokenizer, is_gemma=True)[0].request
+    gemma = planned(read_benchmark("gsm8k"), tokenizer, model_type="gemma3_text")[0].request
     assert plain.request_id != gemma.request_id
+
+
+RULES = {
+    "none": {"jcommonsenseqa", "jemhopqa", "niilc", "jsquad", "jmmlu", "jmmlu_full"},
+    "gemma_2_by_name": {"xlsum_ja", "mgsm_ja", "wmt20_en_ja", "wmt20_ja_en"},
+    "tokenizer": {"humaneval", "jhumaneval"},
+    "gemma": {
+        "openbookqa", "triviaqa", "hellaswag", "squad2", "xwino_en", "mmlu", "gsm8k", "bbh",
+    },
+}  # fmt: skip
+
+
+def test_every_harness_has_its_rule_and_the_tokenizers_own_has_a_name():
+    rules = {name: read_benchmark(name).tokens.special_tokens for name in benchmark_ids()}
+    assert rules == {name: rule for rule, names in RULES.items() for name in names}
+    for name in RULES["none"] | RULES["gemma_2_by_name"]:
+        assert read_benchmark(name, "tokenizer_bos").tokens.special_tokens == "tokenizer"
+    for name in RULES["gemma_2_by_name"]:
+        assert read_benchmark(name, "v202407").tokens.special_tokens == "none"
 
 
 def test_a_template_that_names_an_unknown_field_names_itself():
