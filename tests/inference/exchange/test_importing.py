@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -32,8 +33,8 @@ def the_file(task: str) -> Path:
     return LOGGED_ELSEWHERE / f"samples_{task}_{TIME}.jsonl"
 
 
-def write_samples(folder: Path, *lines: object, task: str = "task") -> Path:
-    path = folder / f"samples_{task}_{TIME}.jsonl"
+def write_samples(folder: Path, *lines: object, task: str = "task", time: str = TIME) -> Path:
+    path = folder / f"samples_{task}_{time}.jsonl"
     texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
     path.write_text("\n".join(texts), encoding="utf-8")
     return path
@@ -110,23 +111,93 @@ def test_a_scorer_can_be_named_for_completions(tmp_path):
     assert as_logged.run_id != done.run_id
 
 
-def test_importing_again_adds_nothing(tmp_path):
-    store = tmp_path / "generations.duckdb"
+TABLES = (
+    "run_sessions",
+    "run_files",
+    "items",
+    "prompts",
+    "requests",
+    "run_requests",
+    "answers",
+    "generations",
+    "log_likelihoods",
+    "failures",
+    "logged_scores",
+)
+"""What an import adds to."""
 
-    def counts() -> list[int]:
+
+def row_counts(shards: Path) -> dict[str, int]:
+    """Rows of the raw store beside `shards`, with what they add to it."""
+    load(shards, shards.parent / "generations.duckdb")
+    with open_raw_store(shards.parent / "generations.duckdb", read_only=True) as connection:
+        return {
+            table: connection.execute(f"select count(*) from raw.{table}").fetchone()[0]
+            for table in TABLES
+        }
+
+
+def test_importing_again_adds_nothing(tmp_path):
+    def imported() -> dict[str, int]:
         for path in sample_files([LOGGED_ELSEWHERE]):
             import_samples(path, tmp_path / "shards")
-        load(tmp_path / "shards", store)
-        tables = ("run_sessions", "run_files", "items", "requests", "run_requests", "answers")
-        with open_raw_store(store, read_only=True) as connection:
-            return [
-                connection.execute(f"select count(*) from raw.{table}").fetchone()[0]
-                for table in (*tables, "logged_scores")
-            ]
+        return row_counts(tmp_path / "shards")
 
-    first = counts()
-    assert first == [5, 6, 15, 20, 26, 20, 29]
-    assert counts() == first
+    first = imported()
+    assert (first["run_sessions"], first["run_files"], first["items"]) == (5, 6, 15)
+    assert (first["run_requests"], first["requests"], first["answers"]) == (26, 20, 20)
+    assert first["logged_scores"] == 29
+    assert imported() == first
+
+
+@pytest.mark.parametrize("task", ["boxes", "capitals", "rivers_and_metals", "sums"])
+def test_a_copy_under_another_time_is_the_same_run_and_adds_nothing(tmp_path, task):
+    (tmp_path / "copy").mkdir()
+    for path in (the_file(task), LOGGED_ELSEWHERE / f"results_{TIME}.json"):
+        shutil.copy(path, tmp_path / "copy" / path.name.replace("2026-11-23", "2027-01-01"))
+    (copy,) = sample_files([tmp_path / "copy"])
+    first = import_samples(the_file(task), tmp_path / "shards")
+    before = row_counts(tmp_path / "shards")
+    assert import_samples(copy, tmp_path / "shards") == first
+    assert row_counts(tmp_path / "shards") == before
+
+
+def test_every_run_has_a_session_and_every_sample_one_score_row_per_run(tmp_path):
+    """However logs of one task are like one another."""
+    model = {"model_id": "example/model"}
+    shards = tmp_path / "shards"
+    lines = [choice(doc_id=index) for index in range(3)]
+    part, whole, other, again = (
+        write_samples(folder, *content, time=time)
+        for folder, content, time in [
+            # Part of a log that was copied before it was whole.
+            (tmp_path / "part", lines[:2], TIME),
+            (tmp_path / "whole", lines, TIME),
+            # Asked again at another time, answered otherwise.
+            (tmp_path / "other", [lines[0] | {"resps": [[[-1.0]], [[-3.0]]], "acc": 0.0}], TIME),
+            (tmp_path / "again", lines, "2027-01-01T00-00-00"),
+        ]
+        if folder.mkdir() is None
+    )
+    runs = [import_samples(path, shards, **model).run_id for path in (part, whole, other, again)]
+    assert runs[3] == runs[1]
+    assert len(set(runs)) == 3
+    # The same log of another revision, or as another task's, is another run, too.
+    runs.append(import_samples(whole, shards, **model, revision="abc").run_id)
+    renamed = write_samples(tmp_path, *lines, task="renamed")
+    runs.append(import_samples(renamed, shards, **model).run_id)
+    runs.append(import_samples(whole, shards, **model, scorers={"task": "as_logged"}).run_id)
+    assert len(set(runs)) == 6
+    row_counts(shards)
+    with open_raw_store(tmp_path / "generations.duckdb", read_only=True) as connection:
+        rows = connection.execute(
+            "select run_id, count(distinct session_id), count(distinct item_hash),"
+            " count(distinct (item_hash, request_id)) from raw.run_sessions"
+            " full join raw.run_requests using (run_id) group by run_id"
+        ).fetchall()
+    assert {run: counts for run, *counts in rows} == {
+        run: [1, count, count] for run, count in zip(runs, (2, 3, 1, 3, 3, 3, 3), strict=True)
+    }
 
 
 def test_what_is_exported_can_be_imported(built_warehouse, tmp_path, monkeypatch):
