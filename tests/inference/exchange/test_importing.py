@@ -35,8 +35,8 @@ def the_file(task: str) -> Path:
 
 def write_samples(folder: Path, *lines: object, task: str = "task", time: str = TIME) -> Path:
     path = folder / f"samples_{task}_{time}.jsonl"
-    texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
-    path.write_text("\n".join(texts), encoding="utf-8")
+    texts = [line if isinstance(line, str | bytes) else json.dumps(line) for line in lines]
+    path.write_bytes(b"\n".join(text.encode() if isinstance(text, str) else text for text in texts))
     return path
 
 
@@ -55,6 +55,20 @@ def choice(**changes: object) -> dict[str, object]:
         "filter": "none",
         "metrics": ["acc"],
         "acc": 1.0,
+        **changes,
+    }
+
+
+def completed(**changes: object) -> dict[str, object]:
+    """A document with a completion that is right."""
+    return {
+        "doc_id": 0,
+        "doc": {"question": "?"},
+        "target": "1",
+        "arguments": [["Q:", {"until": ["\n"]}]],
+        "resps": [["1"]],
+        "filtered_resps": ["1"],
+        "exact_match": 1.0,
         **changes,
     }
 
@@ -289,6 +303,20 @@ def test_targets_of_several_texts_are_read_back():
             choice(arguments={"gen_args_0": {"arg_0": "Q"}}, resps=[["-1.0"]]),
             "rolling log-likelihoods",
         ),
+        (
+            choice(resps=[[[0.5, "False"]], [[-1.0, "False"]]]),
+            "line 1 .* 0.5, which is more than 0",
+        ),
+        (choice(doc={"question": "\ud800"}), r"line 1 has half a character \('\\ud800'\)"),
+        (choice(acc=10**400), "line 1 is not shaped .* int too large"),
+        (choice(doc_id=None), "line 1 .* doc_id is None, which is no text"),
+        (choice(filter=["a"]), "line 1 .* filter is .*, which is no text"),
+        (choice(arguments="Q"), "line 1 .* arguments are 'Q', which is no list"),
+        ("[" * 100_000, "line 1 is no JSON"),
+        (b"\xff", "line 1 is no JSON"),
+        (completed(resps=["a text"]), "line 1 .* completions are 'a text', which is no list"),
+        (completed(resps=[[]]), "line 1 .* completions are .*, which is no list of some"),
+        (completed(resps=[[1]]), "line 1 .* completion is 1, which is no text"),
     ],
 )
 def test_a_line_that_cannot_be_read_is_named(tmp_path, line, message):
@@ -296,6 +324,98 @@ def test_a_line_that_cannot_be_read_is_named(tmp_path, line, message):
     with pytest.raises(SamplesFileError, match=message):
         import_samples(path, tmp_path / "shards", model_id="example/model")
     assert not (tmp_path / "shards").exists()
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        (choice(), "line 2: document 0 was there already"),
+        (choice(filter="b", target="0"), "line 2: document 0 has another content"),
+        (choice(filter="b", resps=[[["-3.0"]], [["-1.0"]]]), "line 2: document 0 has another"),
+    ],
+)
+def test_lines_that_contradict_one_another_are_named(tmp_path, second, message):
+    path = write_samples(tmp_path, choice(), second)
+    with pytest.raises(SamplesFileError, match=message):
+        import_samples(path, tmp_path / "shards", model_id="example/model")
+
+
+@pytest.mark.parametrize(
+    ("results", "message"),
+    [
+        ("[]", "results_.* is no object of JSON"),
+        ("{", "results_.* is no JSON"),
+        ('{"model_name": "\\ud800"}', "results_.* has half a character"),
+    ],
+)
+def test_results_that_cannot_be_read_are_named(tmp_path, results, message):
+    path = write_samples(tmp_path, choice())
+    (tmp_path / f"results_{TIME}.json").write_text(results)
+    with pytest.raises(SamplesFileError, match=message):
+        import_samples(path, tmp_path / "shards")
+
+
+@pytest.mark.parametrize(
+    ("results", "model", "revision"),
+    [
+        ({"model_name": "a/b", "config": {"model_sha": "c"}}, "a/b", "c"),
+        ({"config": {"model_args": "pretrained=a/b,dtype=float16"}}, "a/b", None),
+        (
+            {"config": {"model_args": {"pretrained": "a/b"}, "model_revision": "main"}},
+            "a/b",
+            "main",
+        ),
+        ({"model_name": 7, "config": [1], "versions": "x"}, None, None),
+    ],
+)
+def test_results_of_many_versions_say_who_answered(tmp_path, results, model, revision):
+    path = write_samples(tmp_path, choice())
+    (tmp_path / f"results_{TIME}.json").write_text(json.dumps(results))
+    file = open_samples(path)
+    assert (file.model_name, file.model_revision, file.task_version) == (model, revision, "")
+
+
+def test_a_name_without_a_time_is_refused(tmp_path):
+    path = write_samples(tmp_path, choice(), time="2026-99-99T00-00-00")
+    with pytest.raises(SamplesFileError, match="no time in it"):
+        open_samples(path)
+
+
+def test_a_request_fails_once_whatever_the_filters(tmp_path):
+    silent = {"resps": [["1", None]]}
+    path = write_samples(tmp_path, completed(**silent), completed(**silent, filter="other"))
+    import_samples(path, tmp_path / "shards", model_id="example/model")
+    load(tmp_path / "shards", tmp_path / "store")
+    with open_raw_store(tmp_path / "store", read_only=True) as connection:
+        assert connection.execute("select error from raw.failures").fetchall() == [
+            ("no completion was logged",)
+        ]
+        completions = connection.execute("select completion_text from raw.generations").fetchall()
+    assert completions == [("1",)]
+
+
+def test_targets_that_only_look_like_lists_stay_texts(tmp_path):
+    targets = ["[{[]: 1}]", "[" * 5_000, "['\\ud800']", "[1, 2]", "['a', 'b']"]
+    path = write_samples(
+        tmp_path, *(completed(doc_id=index, target=text) for index, text in enumerate(targets))
+    )
+    golds = [sample.golds for sample in read_samples(open_samples(path))]
+    assert golds == [*((text,) for text in targets[:-1]), ("a", "b")]
+
+
+def test_the_main_metric_is_in_every_sample(tmp_path):
+    lines = [
+        completed(bleu=0.5),
+        completed(doc_id=1, doc={}, bleu=2.0),
+        completed(doc_id=2, f1=0.1),
+    ]
+    import_samples(write_samples(tmp_path, *lines), tmp_path / "shards", model_id="example/model")
+    load(tmp_path / "shards", tmp_path / "store")
+    with open_raw_store(tmp_path / "store", read_only=True) as connection:
+        rows = connection.execute(
+            "select distinct metric, is_main from raw.logged_scores order by all"
+        ).fetchall()
+    assert rows == [("bleu", False), ("exact_match", True), ("f1", False)]
 
 
 def test_the_command_says_what_it_brought_and_what_it_could_not(tmp_path, monkeypatch):
