@@ -381,6 +381,20 @@ def test_a_name_without_a_time_is_refused(tmp_path):
         open_samples(path)
 
 
+def test_a_log_that_hides_the_gold_takes_it_from_no_other(tmp_path):
+    """One item whose gold nobody can tell, and the same of another log that tells it."""
+    for task_time, logged in (("2026-01-01T00-00-00", 0.5), ("2026-01-02T00-00-00", 1.0)):
+        path = write_samples(tmp_path, choice(acc=logged), time=task_time)
+        import_samples(path, tmp_path / "shards", model_id="example/model")
+    load(tmp_path / "shards", tmp_path / "store")
+    with open_raw_store(tmp_path / "store", read_only=True) as connection:
+        rows = connection.execute(
+            "select scorer, gold_index from raw.run_requests inner join raw.items using (item_hash)"
+            " order by all"
+        ).fetchall()
+    assert rows == [("as_logged", None), ("most_likely_choice", 1)]
+
+
 def test_a_request_fails_once_whatever_the_filters(tmp_path):
     silent = {"resps": [["1", None]]}
     path = write_samples(tmp_path, completed(**silent), completed(**silent, filter="other"))
