@@ -26,6 +26,7 @@ class Imported:
     """What one file gave."""
 
     run_id: str
+    task: str
     scorer: str
     item_counts: dict[str, int]
     """By benchmark: the task; and its filter, where the scores of several were taken as logged."""
@@ -102,7 +103,7 @@ def import_samples(
     )
     items = write_samples(run, read_samples(file), shards)
     counts = {benchmark_id: len(hashes) for benchmark_id, hashes in items.items()}
-    return Imported(run.run_id, reading.scorer, counts)
+    return Imported(run.run_id, file.task, reading.scorer, counts)
 
 
 def _is_text(text: str) -> bool:

@@ -451,6 +451,9 @@ def test_the_command_says_what_it_brought_and_what_it_could_not(tmp_path, monkey
     code, output = typed(str(LOGGED_ELSEWHERE), "--scorer", "boxes=bleu")
     assert code == 1
     assert "'bleu' cannot score samples of the form contexts" in output
+    code, output = typed(str(the_file("sums")), "--scorer", "sum=gsm8k_strict")
+    assert code == 1
+    assert "no task 'sum' was imported" in output
     with open_raw_store(tmp_path / "generations.duckdb", read_only=True) as connection:
         models = connection.execute(
             "select distinct model_id from raw.run_sessions order by all"
