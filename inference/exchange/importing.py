@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inference.errors import SamplesFileError
-from inference.exchange.lm_eval_samples import FILE_NAME, open_samples, read_samples
+from inference.exchange.lm_eval_samples import FILE_NAME, HARNESS, open_samples, read_samples
 from inference.exchange.reading import AS_LOGGED, understand
 from inference.exchange.sample_shards import LoggedRun, hash_of, write_samples
 
@@ -92,9 +92,16 @@ def import_samples(
     run = LoggedRun(
         run_id=f"{re.sub(r'[^A-Za-z0-9_-]+', '_', model)}-lm-eval-{name}",
         session_id=f"lm-eval-{name}",
+        engine=HARNESS,
+        engine_version=file.harness_version,
         model_id=model,
         model_revision=known_revision,
-        file=file,
+        task=file.task,
+        task_version=file.task_version,
+        invocation=file.invocation,
+        configuration=file.task_configuration,
+        logged_at=file.logged_at,
+        digest=file.digest,
         reading=reading,
         benchmark_ids={
             filter_name: f"{file.task}/{filter_name}" if has_scores_by_filter else file.task

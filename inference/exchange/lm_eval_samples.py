@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from inference.exchange.logged_samples import LoggedSample
 
+HARNESS = "lm-evaluation-harness"
+
 FILE_NAME = re.compile(
     r"samples_(?P<task>.+)_"
     r"(?P<time>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}-[0-9]{2}-[0-9]{2}(\.[0-9]+)?)\.jsonl"

@@ -14,20 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from inference.exchange.logged_samples import NO_FILTER
 from inference.planning.requests import prompt_id
 from inference.provenance import code_commit
 from warehouse.shard_files import SCHEMAS, write_shard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
     from pathlib import Path
 
-    from inference.exchange.lm_eval_samples import SamplesFile
     from inference.exchange.logged_samples import LoggedRequest, LoggedSample
     from inference.exchange.reading import Reading
     from warehouse.shard_files import ShardKind
-
-ENGINE = "lm-evaluation-harness"
 
 LINES_PER_SHARD = 10_000
 
@@ -36,13 +35,25 @@ _UNKNOWN_TOKENIZER = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class LoggedRun:
-    """A file of logged samples as a run: who answered, and how it is understood."""
+    """A file of logged samples as a run: who asked and answered, and how it is understood."""
 
     run_id: str
     session_id: str
+    engine: str
+    """The harness that asked."""
+    engine_version: str | None
     model_id: str
     model_revision: str
-    file: SamplesFile
+    task: str
+    task_version: str
+    """Empty where nobody said."""
+    invocation: str
+    """How the harness was called, an object in JSON."""
+    configuration: str
+    """How it declares the task, an object in JSON."""
+    logged_at: datetime
+    digest: str
+    """sha256 of the file's bytes, hexadecimal."""
     reading: Reading
     benchmark_ids: dict[str, str]
     """By filter."""
@@ -94,18 +105,18 @@ def _session(run: LoggedRun, benchmark_ids: list[str]) -> dict[str, Any]:
         "run_id": run.run_id,
         "session_id": run.session_id,
         "item_set": "imported",
-        "protocol": ENGINE,
+        "protocol": run.engine,
         "model_id": run.model_id,
         "model_revision": run.model_revision,
         "tokenizer_id": _UNKNOWN_TOKENIZER,
         "benchmark_ids": benchmark_ids,
         "endpoints": [],
-        "engine": ENGINE,
-        "engine_version": run.file.harness_version,
-        "server_arguments": run.file.invocation,
-        "configuration": run.file.task_configuration,
+        "engine": run.engine,
+        "engine_version": run.engine_version,
+        "server_arguments": run.invocation,
+        "configuration": run.configuration,
         "code_commit": code_commit(),
-        "started_at": run.file.logged_at,
+        "started_at": run.logged_at,
     }
 
 
@@ -115,8 +126,8 @@ def _file(run: LoggedRun, benchmark_id: str) -> dict[str, Any]:
         "benchmark_id": benchmark_id,
         "role": "samples",
         # Without its time: a copy under another name is the same file.
-        "file_name": f"samples_{run.file.task}.jsonl",
-        "sha256": run.file.digest,
+        "file_name": f"samples_{run.task}.jsonl",
+        "sha256": run.digest,
         "departure": "",
     }
 
@@ -127,7 +138,7 @@ def _item(run: LoggedRun, sample: LoggedSample, benchmark_id: str) -> dict[str, 
     return {
         # With the gold: another log of the task may leave another one to be read out of it.
         "item_hash": hash_of(
-            ENGINE,
+            run.engine,
             benchmark_id,
             sample.doc_id,
             sample.doc,
@@ -155,8 +166,8 @@ def _request(
 ) -> dict[str, Any]:
     # With the file: what one engine answered is never taken for what another would.
     request_id = hash_of(
-        ENGINE,
-        run.file.digest,
+        run.engine,
+        run.digest,
         run.model_id,
         run.model_revision,
         sample.doc_id,
@@ -170,7 +181,7 @@ def _request(
     return {
         "run_id": run.run_id,
         "benchmark_id": item["benchmark_id"],
-        "protocol_version": run.file.task_version,
+        "protocol_version": run.task_version,
         "scorer": run.reading.scorer,
         "item_hash": item["item_hash"],
         "sample_index": request.sample_index,
@@ -193,18 +204,18 @@ def _outcome(
     run: LoggedRun, request: LoggedRequest, request_id: str
 ) -> tuple[ShardKind, dict[str, Any]]:
     """The answer, or why there is none."""
-    told = {"request_id": request_id, "session_id": run.session_id, "endpoint": ENGINE}
+    told = {"request_id": request_id, "session_id": run.session_id, "endpoint": run.engine}
     if request.failure is not None:
         return "failures", {
             **told,
             "error": request.failure,
             "attempt_count": 1,
-            "failed_at": run.file.logged_at,
+            "failed_at": run.logged_at,
         }
     values = request.log_likelihoods
     return "answers", {
         **told,
-        "answered_at": run.file.logged_at,
+        "answered_at": run.logged_at,
         "completion_text": request.completion,
         "log_likelihoods": values or None,
         "token_counts": [None] * len(values) if values else None,
@@ -219,7 +230,7 @@ def _scores(
             "request_id": request_id,
             "item_hash": item["item_hash"],
             # As in the harness's own tables of results.
-            "metric": metric if sample.filter == "none" else f"{metric},{sample.filter}",
+            "metric": metric if sample.filter == NO_FILTER else f"{metric},{sample.filter}",
             "is_main": metric == run.reading.main_metrics[sample.filter],
             "logged_score": score,
             "answer_text": sample.answer,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from inference.errors import SamplesFileError
 from inference.exchange.importing import import_samples
 from tests.dbt_project import dbt_environment, run_dbt
-from tests.inference.exchange.log_shapes import logs, write_log
+from tests.inference.exchange.log_shapes import TIME, logs, write_log
 from tests.warehouse.run_shapes import runs, write_rows
 from warehouse.loading import load
 from warehouse.shard_files import SCHEMAS
@@ -49,6 +49,14 @@ def import_generated(folder: Path, count: int) -> list[Imported]:
             imported.append(import_samples(path, folder / "shards", model_id=f"example/{name}"))
         except SamplesFileError as error:
             refused.append(str(error))
+            return
+        if len(imported) % 4 == 0:
+            # The same log under another time.
+            for file in path.parent.iterdir():
+                file.rename(file.with_name(file.name.replace(TIME, "2027-01-01T00-00-00")))
+            copy = path.with_name(path.name.replace(TIME, "2027-01-01T00-00-00"))
+            again = import_samples(copy, folder / "shards", model_id=f"example/{name}")
+            assert again == imported[-1]
 
     import_one()
     # The generator makes both.
