@@ -347,6 +347,7 @@ def import_samples(
     from warehouse.shard_files import shards_path
 
     by_task = dict(_pair(text) for text in scorers)
+    unused = set(by_task)
     refused: list[str] = []
     with errors_as_messages():
         for path in sample_files(paths):
@@ -357,9 +358,12 @@ def import_samples(
             except SamplesFileError as error:
                 refused.append(str(error))
                 continue
+            unused.discard(done.task)
             for benchmark_id, count in done.item_counts.items():
                 click.echo(f"{benchmark_id}: {count} items of {done.run_id}, scored {done.scorer}")
-        load_shards(shards_path(), raw_store_path())
+        loaded = load_shards(shards_path(), raw_store_path())
+    refused += loaded.damaged
+    refused += [f"--scorer {task}=...: no task {task!r} was imported" for task in sorted(unused)]
     if refused:
         raise click.ClickException("\n".join(refused))
 

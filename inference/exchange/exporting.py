@@ -165,14 +165,7 @@ def _document(rows: list[dict[str, Any]]) -> dict[str, Any]:
                 # Numbers are text in these files.
                 responses.append([[None if value is None else str(value), None]])
     else:
-        sampling = json.loads(first["decoding"])
-        options = {
-            "until": sampling["stop"],
-            "max_gen_toks": sampling["max_new_tokens"],
-            "temperature": sampling["temperature"],
-            "do_sample": sampling["temperature"] > 0,
-        }
-        arguments.append((first["prompt_text"], options))
+        arguments.append((first["prompt_text"], _options(json.loads(first["decoding"]))))
         responses.append([row["completion_text"] for row in rows])
     scores = [row["score"] for row in rows] if not is_weighed else [first["score"]]
     known = [score for score in scores if score is not None]
@@ -196,6 +189,18 @@ def _document(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "target_hash": _hash(first["target"]),
         # Null where nothing could be scored, which lm-evaluation-harness does not know.
         metric: sum(known) / len(known) if known else None,
+    }
+
+
+def _options(decoding: dict[str, Any]) -> dict[str, Any]:
+    """Decoding parameters by the harness's names; those of imported samples have them already."""
+    if "max_new_tokens" not in decoding:
+        return decoding
+    return {
+        "until": decoding["stop"],
+        "max_gen_toks": decoding["max_new_tokens"],
+        "temperature": decoding["temperature"],
+        "do_sample": decoding["temperature"] > 0,
     }
 
 

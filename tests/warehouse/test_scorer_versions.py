@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from inference.exchange.importing import AS_LOGGED
+from inference.exchange.reading import AS_LOGGED
 from inference.planning.declarations import benchmark_ids, protocols_of, read_benchmark
 from tests.dbt_project import REPOSITORY, copy_project, dbt_environment, run_dbt
 from tests.warehouse.rules import adversarial_texts, rendered

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli import main
+from tests.conftest import LOGGED_ELSEWHERE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +74,43 @@ def test_generations_and_choices_have_the_shape_of_the_harness(typed, built_ware
     assert all(float(log_likelihood) <= 0 for ((log_likelihood, _),) in mmlu["resps"])
     assert len({context for context, _ in xwino["arguments"]}) == 2
     assert len(humaneval["resps"][0]) == 10
+
+
+@pytest.mark.parametrize("task", ["sums", "rivers_and_metals"])
+def test_an_imported_run_is_exported_as_it_was_logged(typed, built_warehouse, tmp_path, task):
+    ((run_id,),) = ask(
+        built_warehouse,
+        "select distinct run_id from marts.fct_run_scores"
+        f" where item_set = 'imported' and benchmark_id like '{task}%'",
+    )
+    result = typed("export", run_id, str(tmp_path))
+    assert result.exit_code == 0, result.output
+    (logged,) = LOGGED_ELSEWHERE.glob(f"samples_{task}_*.jsonl")
+    expected = [
+        {key: sample[key] for key in ("doc_id", "doc", "target")} | {"asked": asked(sample)}
+        for sample in map(json.loads, logged.read_text(encoding="utf-8").splitlines())
+    ]
+    for path in tmp_path.glob("samples_*.jsonl"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            sample = json.loads(line)
+            keys = ("doc_id", "doc", "target")
+            assert {key: sample[key] for key in keys} | {"asked": asked(sample)} in expected
+
+
+def asked(sample: dict) -> list:
+    """Contexts and what came after them, but for choices without a question, and the mark of it."""
+    arguments = [list(argument.values()) for argument in sample["arguments"].values()]
+    responses = [
+        [str(response[0][0])] if isinstance(response[0], list) else response
+        for response in sample["resps"]
+    ]
+    if len(arguments) == 1:
+        return [arguments, responses]
+    return [
+        (argument, response)
+        for argument, response in zip(arguments, responses, strict=True)
+        if argument[0]
+    ]
 
 
 def test_an_unknown_run_is_a_message_with_those_there_are(typed, tmp_path):

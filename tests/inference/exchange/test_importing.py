@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -32,10 +33,10 @@ def the_file(task: str) -> Path:
     return LOGGED_ELSEWHERE / f"samples_{task}_{TIME}.jsonl"
 
 
-def write_samples(folder: Path, *lines: object, task: str = "task") -> Path:
-    path = folder / f"samples_{task}_{TIME}.jsonl"
-    texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
-    path.write_text("\n".join(texts), encoding="utf-8")
+def write_samples(folder: Path, *lines: object, task: str = "task", time: str = TIME) -> Path:
+    path = folder / f"samples_{task}_{time}.jsonl"
+    texts = [line if isinstance(line, str | bytes) else json.dumps(line) for line in lines]
+    path.write_bytes(b"\n".join(text.encode() if isinstance(text, str) else text for text in texts))
     return path
 
 
@@ -54,6 +55,20 @@ def choice(**changes: object) -> dict[str, object]:
         "filter": "none",
         "metrics": ["acc"],
         "acc": 1.0,
+        **changes,
+    }
+
+
+def completed(**changes: object) -> dict[str, object]:
+    """A document with a completion that is right."""
+    return {
+        "doc_id": 0,
+        "doc": {"question": "?"},
+        "target": "1",
+        "arguments": [["Q:", {"until": ["\n"]}]],
+        "resps": [["1"]],
+        "filtered_resps": ["1"],
+        "exact_match": 1.0,
         **changes,
     }
 
@@ -110,23 +125,93 @@ def test_a_scorer_can_be_named_for_completions(tmp_path):
     assert as_logged.run_id != done.run_id
 
 
-def test_importing_again_adds_nothing(tmp_path):
-    store = tmp_path / "generations.duckdb"
+TABLES = (
+    "run_sessions",
+    "run_files",
+    "items",
+    "prompts",
+    "requests",
+    "run_requests",
+    "answers",
+    "generations",
+    "log_likelihoods",
+    "failures",
+    "logged_scores",
+)
+"""What an import adds to."""
 
-    def counts() -> list[int]:
+
+def row_counts(shards: Path) -> dict[str, int]:
+    """Rows of the raw store beside `shards`, with what they add to it."""
+    load(shards, shards.parent / "generations.duckdb")
+    with open_raw_store(shards.parent / "generations.duckdb", read_only=True) as connection:
+        return {
+            table: connection.execute(f"select count(*) from raw.{table}").fetchone()[0]
+            for table in TABLES
+        }
+
+
+def test_importing_again_adds_nothing(tmp_path):
+    def imported() -> dict[str, int]:
         for path in sample_files([LOGGED_ELSEWHERE]):
             import_samples(path, tmp_path / "shards")
-        load(tmp_path / "shards", store)
-        tables = ("run_sessions", "run_files", "items", "requests", "run_requests", "answers")
-        with open_raw_store(store, read_only=True) as connection:
-            return [
-                connection.execute(f"select count(*) from raw.{table}").fetchone()[0]
-                for table in (*tables, "logged_scores")
-            ]
+        return row_counts(tmp_path / "shards")
 
-    first = counts()
-    assert first == [5, 6, 15, 20, 26, 20, 29]
-    assert counts() == first
+    first = imported()
+    assert (first["run_sessions"], first["run_files"], first["items"]) == (5, 6, 15)
+    assert (first["run_requests"], first["requests"], first["answers"]) == (26, 20, 20)
+    assert first["logged_scores"] == 29
+    assert imported() == first
+
+
+@pytest.mark.parametrize("task", ["boxes", "capitals", "rivers_and_metals", "sums"])
+def test_a_copy_under_another_time_is_the_same_run_and_adds_nothing(tmp_path, task):
+    (tmp_path / "copy").mkdir()
+    for path in (the_file(task), LOGGED_ELSEWHERE / f"results_{TIME}.json"):
+        shutil.copy(path, tmp_path / "copy" / path.name.replace("2026-11-23", "2027-01-01"))
+    (copy,) = sample_files([tmp_path / "copy"])
+    first = import_samples(the_file(task), tmp_path / "shards")
+    before = row_counts(tmp_path / "shards")
+    assert import_samples(copy, tmp_path / "shards") == first
+    assert row_counts(tmp_path / "shards") == before
+
+
+def test_every_run_has_a_session_and_every_sample_one_score_row_per_run(tmp_path):
+    """However logs of one task are like one another."""
+    model = {"model_id": "example/model"}
+    shards = tmp_path / "shards"
+    lines = [choice(doc_id=index) for index in range(3)]
+    part, whole, other, again = (
+        write_samples(folder, *content, time=time)
+        for folder, content, time in [
+            # Part of a log that was copied before it was whole.
+            (tmp_path / "part", lines[:2], TIME),
+            (tmp_path / "whole", lines, TIME),
+            # Asked again at another time, answered otherwise.
+            (tmp_path / "other", [lines[0] | {"resps": [[[-1.0]], [[-3.0]]], "acc": 0.0}], TIME),
+            (tmp_path / "again", lines, "2027-01-01T00-00-00"),
+        ]
+        if folder.mkdir() is None
+    )
+    runs = [import_samples(path, shards, **model).run_id for path in (part, whole, other, again)]
+    assert runs[3] == runs[1]
+    assert len(set(runs)) == 3
+    # The same log of another revision, or as another task's, is another run, too.
+    runs.append(import_samples(whole, shards, **model, revision="abc").run_id)
+    renamed = write_samples(tmp_path, *lines, task="renamed")
+    runs.append(import_samples(renamed, shards, **model).run_id)
+    runs.append(import_samples(whole, shards, **model, scorers={"task": "as_logged"}).run_id)
+    assert len(set(runs)) == 6
+    row_counts(shards)
+    with open_raw_store(tmp_path / "generations.duckdb", read_only=True) as connection:
+        rows = connection.execute(
+            "select run_id, count(distinct session_id), count(distinct item_hash),"
+            " count(distinct (item_hash, request_id)) from raw.run_sessions"
+            " full join raw.run_requests using (run_id) group by run_id"
+        ).fetchall()
+    assert {run: counts for run, *counts in rows} == {
+        run: [1, count, count] for run, count in zip(runs, (2, 3, 1, 3, 3, 3, 3), strict=True)
+    }
 
 
 def test_what_is_exported_can_be_imported(built_warehouse, tmp_path, monkeypatch):
@@ -218,6 +303,20 @@ def test_targets_of_several_texts_are_read_back():
             choice(arguments={"gen_args_0": {"arg_0": "Q"}}, resps=[["-1.0"]]),
             "rolling log-likelihoods",
         ),
+        (
+            choice(resps=[[[0.5, "False"]], [[-1.0, "False"]]]),
+            "line 1 .* 0.5, which is more than 0",
+        ),
+        (choice(doc={"question": "\ud800"}), r"line 1 has half a character \('\\ud800'\)"),
+        (choice(acc=10**400), "line 1 is not shaped .* int too large"),
+        (choice(doc_id=None), "line 1 .* doc_id is None, which is no text"),
+        (choice(filter=["a"]), "line 1 .* filter is .*, which is no text"),
+        (choice(arguments="Q"), "line 1 .* arguments are 'Q', which is no list"),
+        ("[" * 100_000, "line 1 is no JSON"),
+        (b"\xff", "line 1 is no JSON"),
+        (completed(resps=["a text"]), "line 1 .* completions are 'a text', which is no list"),
+        (completed(resps=[[]]), "line 1 .* completions are .*, which is no list of some"),
+        (completed(resps=[[1]]), "line 1 .* completion is 1, which is no text"),
     ],
 )
 def test_a_line_that_cannot_be_read_is_named(tmp_path, line, message):
@@ -225,6 +324,112 @@ def test_a_line_that_cannot_be_read_is_named(tmp_path, line, message):
     with pytest.raises(SamplesFileError, match=message):
         import_samples(path, tmp_path / "shards", model_id="example/model")
     assert not (tmp_path / "shards").exists()
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        (choice(), "line 2: document 0 was there already"),
+        (choice(filter="b", target="0"), "line 2: document 0 has another content"),
+        (choice(filter="b", resps=[[["-3.0"]], [["-1.0"]]]), "line 2: document 0 has another"),
+    ],
+)
+def test_lines_that_contradict_one_another_are_named(tmp_path, second, message):
+    path = write_samples(tmp_path, choice(), second)
+    with pytest.raises(SamplesFileError, match=message):
+        import_samples(path, tmp_path / "shards", model_id="example/model")
+
+
+@pytest.mark.parametrize(
+    ("results", "message"),
+    [
+        ("[]", "results_.* is no object of JSON"),
+        ("{", "results_.* is no JSON"),
+        ('{"model_name": "\\ud800"}', "results_.* has half a character"),
+    ],
+)
+def test_results_that_cannot_be_read_are_named(tmp_path, results, message):
+    path = write_samples(tmp_path, choice())
+    (tmp_path / f"results_{TIME}.json").write_text(results)
+    with pytest.raises(SamplesFileError, match=message):
+        import_samples(path, tmp_path / "shards")
+
+
+@pytest.mark.parametrize(
+    ("results", "model", "revision"),
+    [
+        ({"model_name": "a/b", "config": {"model_sha": "c"}}, "a/b", "c"),
+        ({"config": {"model_args": "pretrained=a/b,dtype=float16"}}, "a/b", None),
+        (
+            {"config": {"model_args": {"pretrained": "a/b"}, "model_revision": "main"}},
+            "a/b",
+            "main",
+        ),
+        ({"model_name": 7, "config": [1], "versions": "x"}, None, None),
+    ],
+)
+def test_results_of_many_versions_say_who_answered(tmp_path, results, model, revision):
+    path = write_samples(tmp_path, choice())
+    (tmp_path / f"results_{TIME}.json").write_text(json.dumps(results))
+    file = open_samples(path)
+    assert (file.model_name, file.model_revision, file.task_version) == (model, revision, "")
+
+
+def test_a_name_without_a_time_is_refused(tmp_path):
+    path = write_samples(tmp_path, choice(), time="2026-99-99T00-00-00")
+    with pytest.raises(SamplesFileError, match="no time in it"):
+        open_samples(path)
+
+
+def test_a_log_that_hides_the_gold_takes_it_from_no_other(tmp_path):
+    """One item whose gold nobody can tell, and the same of another log that tells it."""
+    for task_time, logged in (("2026-01-01T00-00-00", 0.5), ("2026-01-02T00-00-00", 1.0)):
+        path = write_samples(tmp_path, choice(acc=logged), time=task_time)
+        import_samples(path, tmp_path / "shards", model_id="example/model")
+    load(tmp_path / "shards", tmp_path / "store")
+    with open_raw_store(tmp_path / "store", read_only=True) as connection:
+        rows = connection.execute(
+            "select scorer, gold_index from raw.run_requests inner join raw.items using (item_hash)"
+            " order by all"
+        ).fetchall()
+    assert rows == [("as_logged", None), ("most_likely_choice", 1)]
+
+
+def test_a_request_fails_once_whatever_the_filters(tmp_path):
+    silent = {"resps": [["1", None]]}
+    path = write_samples(tmp_path, completed(**silent), completed(**silent, filter="other"))
+    import_samples(path, tmp_path / "shards", model_id="example/model")
+    load(tmp_path / "shards", tmp_path / "store")
+    with open_raw_store(tmp_path / "store", read_only=True) as connection:
+        assert connection.execute("select error from raw.failures").fetchall() == [
+            ("no completion was logged",)
+        ]
+        completions = connection.execute("select completion_text from raw.generations").fetchall()
+    assert completions == [("1",)]
+
+
+def test_targets_that_only_look_like_lists_stay_texts(tmp_path):
+    targets = ["[{[]: 1}]", "[" * 5_000, "['\\ud800']", "[1, 2]", "['a', 'b']"]
+    path = write_samples(
+        tmp_path, *(completed(doc_id=index, target=text) for index, text in enumerate(targets))
+    )
+    golds = [sample.golds for sample in read_samples(open_samples(path))]
+    assert golds == [*((text,) for text in targets[:-1]), ("a", "b")]
+
+
+def test_the_main_metric_is_in_every_sample(tmp_path):
+    lines = [
+        completed(bleu=0.5),
+        completed(doc_id=1, doc={}, bleu=2.0),
+        completed(doc_id=2, f1=0.1),
+    ]
+    import_samples(write_samples(tmp_path, *lines), tmp_path / "shards", model_id="example/model")
+    load(tmp_path / "shards", tmp_path / "store")
+    with open_raw_store(tmp_path / "store", read_only=True) as connection:
+        rows = connection.execute(
+            "select distinct metric, is_main from raw.logged_scores order by all"
+        ).fetchall()
+    assert rows == [("bleu", False), ("exact_match", True), ("f1", False)]
 
 
 def test_the_command_says_what_it_brought_and_what_it_could_not(tmp_path, monkeypatch):
@@ -246,6 +451,9 @@ def test_the_command_says_what_it_brought_and_what_it_could_not(tmp_path, monkey
     code, output = typed(str(LOGGED_ELSEWHERE), "--scorer", "boxes=bleu")
     assert code == 1
     assert "'bleu' cannot score samples of the form contexts" in output
+    code, output = typed(str(the_file("sums")), "--scorer", "sum=gsm8k_strict")
+    assert code == 1
+    assert "no task 'sum' was imported" in output
     with open_raw_store(tmp_path / "generations.duckdb", read_only=True) as connection:
         models = connection.execute(
             "select distinct model_id from raw.run_sessions order by all"
