@@ -73,7 +73,7 @@ class Prepared(NamedTuple):
     known: set[str]
     """Ids of planned requests that are answered."""
     mapped: set[tuple[str, str, int, int, str]]
-    """What the run had asked for already; see `_key`."""
+    """What the run had asked for already under this version of the protocol; see `_key`."""
 
 
 ERRORS_SHOWN = 5
@@ -134,8 +134,8 @@ def prepare(
             """
             select request_id, item_hash, sample_index, variant_index, purpose
             from raw.run_requests
-            where run_id = ? and benchmark_id = ?""",
-            [run, benchmark.benchmark_id],
+            where run_id = ? and benchmark_id = ? and protocol_version = ?""",
+            [run, benchmark.benchmark_id, benchmark.protocol_version],
         ).fetchall()
     return Prepared(benchmark, files, planned, {name for (name,) in known}, set(mapped))
 

@@ -38,6 +38,7 @@ choices as (
         on
             pieces.run_id = run_requests.run_id
             and pieces.benchmark_id = run_requests.benchmark_id
+            and pieces.protocol_version = run_requests.protocol_version
             and pieces.scorer_id = run_requests.scorer
     inner join log_likelihoods on run_requests.request_id = log_likelihoods.request_id
     inner join items on run_requests.item_hash = items.item_hash
