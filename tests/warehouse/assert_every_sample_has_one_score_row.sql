@@ -1,4 +1,5 @@
--- Counted by run, benchmark and protocol version first: rows are compared only where the numbers differ.
+-- Counted by run, benchmark and protocol version first: rows are compared only where the numbers
+-- differ.
 with
 
 samples as (

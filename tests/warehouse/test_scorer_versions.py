@@ -45,7 +45,7 @@ def changed(built_warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         writer = csv.DictWriter(file, scorers[0].keys(), lineterminator="\n")
         writer.writeheader()
         writer.writerows(scorers)
-    macro = project / "warehouse" / "macros" / "rules" / "alias_form.sql"
+    macro = project / "warehouse" / "macros" / "rules" / "any_alias.sql"
     macro.write_text(macro.read_text().replace("full_lower({{ text }})", "{{ text }}"))
     with duckdb.connect(str(directory / "warehouse.duckdb")) as connection:
         # A mark that scoring again would wipe out.
