@@ -4,7 +4,7 @@
     answer_of_SCORER(completion), what is taken for the answer (without it, the completion);
     gold_form_of_SCORER(gold), the form in which a gold is compared (without it, golds are not
     brought into one); score_of_SCORER(answer, target, golds, gold_forms), 0 to 1 as double. dbt
-    finds macros by their names in `context`, as its own snapshot strategies are found. #}
+    finds macros by their names in `context`, as its own snapshot strategies are found; rule(part, scorer, ...) calls one. #}
     {% set found = [] %}
     {% for name in context.keys() | sort %}
         {% if name.startswith(part ~ '_of_') %}
