@@ -60,14 +60,16 @@ STATEMENTS: dict[ShardKind, tuple[str, ...]] = {
         """
         insert into raw.run_requests by name
         select distinct on (
-                run_id, protocol_version, item_hash, sample_index, variant_index, purpose, request_id
+                run_id, protocol_version, item_hash, sample_index, variant_index, purpose,
+                request_id
             )
             run_id, benchmark_id, protocol_version, scorer, item_hash, sample_index,
             variant_index, purpose, request_id, target_token_ids
         from shard
         anti join raw.run_requests
             using (
-                run_id, protocol_version, item_hash, sample_index, variant_index, purpose, request_id
+                run_id, protocol_version, item_hash, sample_index, variant_index, purpose,
+                request_id
             )""",
     ),
     # The first answer of a request stays; it cannot be asked again, and is not replaced.

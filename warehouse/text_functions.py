@@ -1,16 +1,24 @@
 """Text functions: what scoring rules need of texts that DuckDB's SQL does not offer.
 
 Each takes columns and returns one. Null where an argument is null: DuckDB does not call them then.
+All follow one version of Unicode, that of `warehouse.unicode_version`.
 """
 
 from __future__ import annotations
 
 import re
 import string
+import unicodedata
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from rapidfuzz.distance import Indel
+
+from warehouse.unicode_version import has_unassigned, in_assigned, without_unassigned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLES = re.compile(r"\b(a|an|the)\b", re.UNICODE)
@@ -18,14 +26,28 @@ _NO_WORD = re.compile(r"\W")
 _LATIN_1 = {code: None for code in range(0x80, 0x100)}
 
 
-def nfkc(text: pa.ChunkedArray) -> pa.ChunkedArray:
+def nfkc(text: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
     """Unicode's normalisation form KC: full-width letters and digits become plain ones."""
+    if pc.any(has_unassigned(text)).as_py():
+        return pa.array(_each(text, lambda part: unicodedata.normalize("NFKC", part)), pa.string())
     return pc.utf8_normalize(text, form="NFKC")
+
+
+def _each(text: pa.ChunkedArray, function: Callable[[str], str]) -> list[str]:
+    """`function` of each text, of its parts where it has unassigned characters."""
+    values = text.to_pylist()
+    is_special = has_unassigned(text)
+    if not pc.any(is_special).as_py():
+        return [function(value) for value in values]
+    return [
+        in_assigned(function, value) if special else function(value)
+        for value, special in zip(values, is_special.to_pylist(), strict=True)
+    ]
 
 
 def full_lower(text: pa.ChunkedArray) -> pa.Array:
     """Lower case by Unicode's full mapping, as Python's; SQL's lower() maps letter by letter."""
-    return pa.array([value.lower() for value in text.to_pylist()], pa.string())
+    return pa.array(_each(text, str.lower), pa.string())
 
 
 def squad_form(text: pa.ChunkedArray) -> pa.Array:
@@ -35,11 +57,12 @@ def squad_form(text: pa.ChunkedArray) -> pa.Array:
     (Rajpurkar et al. 2016, arXiv 1606.05250, section 6.1). Words end where Unicode says so, which
     the regular expressions of SQL do not know.
     """
-    return pa.array([_squad_form(value) for value in text.to_pylist()], pa.string())
+    forms = [" ".join(value.split()) for value in _each(text, _without_articles)]
+    return pa.array(forms, pa.string())
 
 
-def _squad_form(text: str) -> str:
-    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
+def _without_articles(text: str) -> str:
+    return _ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION))
 
 
 def token_sort_ratio(first: pa.ChunkedArray, second: pa.ChunkedArray) -> pa.Array:
@@ -51,9 +74,21 @@ def token_sort_ratio(first: pa.ChunkedArray, second: pa.ChunkedArray) -> pa.Arra
     """
     ratios = [
         _ratio(_sorted_words(one), _sorted_words(other))
-        for one, other in zip(first.to_pylist(), second.to_pylist(), strict=True)
+        for one, other in zip(_assigned(first), _assigned(second), strict=True)
     ]
     return pa.array(ratios, pa.int32())
+
+
+def _assigned(text: pa.ChunkedArray) -> list[str]:
+    """The texts, with spaces for what is unassigned: no letter either, and so the end of a word."""
+    values: list[str] = text.to_pylist()
+    is_special = has_unassigned(text)
+    if not pc.any(is_special).as_py():
+        return values
+    return [
+        without_unassigned(value) if special else value
+        for value, special in zip(values, is_special.to_pylist(), strict=True)
+    ]
 
 
 def _sorted_words(text: str) -> str:

@@ -100,9 +100,7 @@ def export_samples(
         name = f"samples_{benchmark_id.replace('/', '_')}_{moment}.jsonl"
         lines = (
             json.dumps(document, ensure_ascii=False)
-            for document in _documents(
-                connection, run_id, benchmark_id, score["protocol_version"]
-            )
+            for document in _documents(connection, run_id, benchmark_id, score["protocol_version"])
         )
         counts[benchmark_id] = _write_lines(folder / name, lines)
     results = json.dumps(_results(scores, answered_at.timestamp()), ensure_ascii=False, indent=2)
