@@ -35,8 +35,8 @@ class TranslationStatistics:
     """Tokens of the completion."""
     reference_length: int
     sentence_bleu: float
-    """BLEU of this one sentence as sacreBLEU's sentence_bleu says it, which rounding may put above 1
-    by its last digit: scores are computed from the counts."""
+    """BLEU of this one sentence as sacreBLEU's sentence_bleu says it, which rounding may put above
+    1 by its last digit: scores are computed from the counts."""
 
 
 def translation_statistics(

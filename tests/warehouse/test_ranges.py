@@ -6,7 +6,7 @@ The SQL is what dbt compiles, over tables that are made up here; the Python is w
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import numpy as np
@@ -19,6 +19,9 @@ from inference.measuring.translations import translation_statistics
 from models.estimation.corpus import corpus_bleu, median_of_resampled_means
 from tests.warehouse.rules import PIECES, rendered
 from warehouse.functions import Plugin
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 settings.register_profile(
     "ranges",
