@@ -89,7 +89,18 @@ final as (
     select
         counted.run_benchmark_id,
         concat_ws(
-            ' ', counted.run_benchmark_id, counted.scorer_id, scorers.scorer_version
+            ' ',
+            counted.run_benchmark_id,
+            counted.scorer_id,
+            -- Without its scorer, a piece would be lost without a word.
+            coalesce(
+                scorers.scorer_version,
+                error(
+                    'The scorer ' || counted.scorer_id || ', by which ' || counted.benchmark_id
+                    || ' is to be scored, is not registered: add it to'
+                    || ' warehouse/seeds/scorers.csv'
+                )
+            )
         ) as piece_id,
         counted.run_id,
         runs.model_id,
@@ -112,7 +123,7 @@ final as (
         ) as content_key
     from counted
     inner join runs on counted.run_id = runs.run_id
-    inner join scorers on counted.scorer_id = scorers.scorer_id
+    left join scorers on counted.scorer_id = scorers.scorer_id
 )
 
 select * from final
