@@ -28,26 +28,20 @@ _LATIN_1 = {code: None for code in range(0x80, 0x100)}
 
 def nfkc(text: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
     """Unicode's normalisation form KC: full-width letters and digits become plain ones."""
-    if pc.any(has_unassigned(text)).as_py():
-        return pa.array(_each(text, lambda part: unicodedata.normalize("NFKC", part)), pa.string())
+    if pc.all(pc.string_is_ascii(text)).as_py():
+        return text
+    if any(map(has_unassigned, text.to_pylist())):
+        return _each(text, lambda part: unicodedata.normalize("NFKC", part))
     return pc.utf8_normalize(text, form="NFKC")
 
 
-def _each(text: pa.ChunkedArray, function: Callable[[str], str]) -> list[str]:
-    """`function` of each text, of its parts where it has unassigned characters."""
-    values = text.to_pylist()
-    is_special = has_unassigned(text)
-    if not pc.any(is_special).as_py():
-        return [function(value) for value in values]
-    return [
-        in_assigned(function, value) if special else function(value)
-        for value, special in zip(values, is_special.to_pylist(), strict=True)
-    ]
+def _each(text: pa.ChunkedArray, function: Callable[[str], str]) -> pa.Array:
+    return pa.array([in_assigned(function, value) for value in text.to_pylist()], pa.string())
 
 
 def full_lower(text: pa.ChunkedArray) -> pa.Array:
     """Lower case by Unicode's full mapping, as Python's; SQL's lower() maps letter by letter."""
-    return pa.array(_each(text, str.lower), pa.string())
+    return _each(text, str.lower)
 
 
 def squad_form(text: pa.ChunkedArray) -> pa.Array:
@@ -57,8 +51,8 @@ def squad_form(text: pa.ChunkedArray) -> pa.Array:
     (Rajpurkar et al. 2016, arXiv 1606.05250, section 6.1). Words end where Unicode says so, which
     the regular expressions of SQL do not know.
     """
-    forms = [" ".join(value.split()) for value in _each(text, _without_articles)]
-    return pa.array(forms, pa.string())
+    forms = (in_assigned(_without_articles, value) for value in text.to_pylist())
+    return pa.array([" ".join(form.split()) for form in forms], pa.string())
 
 
 def _without_articles(text: str) -> str:
@@ -74,25 +68,13 @@ def token_sort_ratio(first: pa.ChunkedArray, second: pa.ChunkedArray) -> pa.Arra
     """
     ratios = [
         _ratio(_sorted_words(one), _sorted_words(other))
-        for one, other in zip(_assigned(first), _assigned(second), strict=True)
+        for one, other in zip(first.to_pylist(), second.to_pylist(), strict=True)
     ]
     return pa.array(ratios, pa.int32())
 
 
-def _assigned(text: pa.ChunkedArray) -> list[str]:
-    """The texts, with spaces for what is unassigned: no letter either, and so the end of a word."""
-    values: list[str] = text.to_pylist()
-    is_special = has_unassigned(text)
-    if not pc.any(is_special).as_py():
-        return values
-    return [
-        without_unassigned(value) if special else value
-        for value, special in zip(values, is_special.to_pylist(), strict=True)
-    ]
-
-
 def _sorted_words(text: str) -> str:
-    words = _NO_WORD.sub(" ", text.translate(_LATIN_1)).lower().split()
+    words = _NO_WORD.sub(" ", without_unassigned(text).translate(_LATIN_1)).lower().split()
     return " ".join(sorted(words))
 
 

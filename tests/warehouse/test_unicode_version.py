@@ -23,9 +23,12 @@ def column(texts: list[str]) -> pa.ChunkedArray:
     unicodedata.unidata_version != UNICODE_VERSION, reason="this Python has another version"
 )
 def test_the_register_of_unassigned_characters_is_unicodes():
-    assert has_unassigned(column(LETTERS)).to_pylist() == [
-        unicodedata.category(letter) == "Cn" for letter in LETTERS
+    wrong = [
+        letter
+        for letter in LETTERS
+        if has_unassigned(letter) != (unicodedata.category(letter) == "Cn")
     ]
+    assert wrong == []
 
 
 DIGESTS = {
@@ -40,13 +43,7 @@ DIGESTS = {
 @pytest.mark.parametrize("name", DIGESTS)
 def test_every_character_is_treated_the_same_by_every_python(name):
     # Of those that are unassigned one in a hundred.
-    letters = [
-        letter
-        for letter, is_unassigned in zip(
-            LETTERS, has_unassigned(column(LETTERS)).to_pylist(), strict=True
-        )
-        if not is_unassigned or ord(letter) % 100 == 0
-    ]
+    letters = [letter for letter in LETTERS if ord(letter) % 100 == 0 or not has_unassigned(letter)]
     texts = column([f"Σ{letter}Σ the{letter}an" for letter in letters])
     if name == "token_sort_ratio":
         plain = column(["Σ Σ the an"] * len(letters))
