@@ -75,8 +75,8 @@ listed as (
     from weighed
 ),
 
--- The first of equals, as numpy's argmax takes it for the references: of choices that are impossible
--- all alike, at minus infinity, too, which is a tie like any other.
+-- The first of equals, as numpy's argmax takes it for the references: also of choices that are all
+-- impossible, at minus infinity, which is a tie like any other.
 chosen as (
     select
         *,
