@@ -26,6 +26,7 @@ _RUN = """
         run_scores.model_id, run_scores.benchmark_id, run_scores.score, run_scores.standard_error,
         coalesce(benchmarks.metric, 'score') as metric, run_scores.item_count,
         run_scores.unscored_count, run_scores.scorer_id, run_scores.scorer_version,
+        run_scores.protocol_version,
         (
             select max(answers.answered_at at time zone 'UTC')
             from staging.stg_run_requests as asked
@@ -35,6 +36,11 @@ _RUN = """
     from marts.fct_run_scores as run_scores
     left join marts.dim_benchmarks as benchmarks using (benchmark_id)
     where run_scores.run_id = ?
+    -- Of several versions of the protocol the one that was answered last.
+    qualify row_number() over (
+        partition by run_scores.benchmark_id
+        order by run_scores.answered_on desc nulls last, run_scores.protocol_version desc
+    ) = 1
     order by run_scores.benchmark_id"""
 
 _SAMPLES = """
@@ -51,13 +57,14 @@ _SAMPLES = """
     inner join staging.stg_items as items using (item_hash)
     inner join staging.stg_run_requests as asked
         on scores.run_id = asked.run_id and scores.item_hash = asked.item_hash
+        and scores.protocol_version = asked.protocol_version
         and scores.sample_index = asked.sample_index and asked.purpose = 'answer'
     inner join staging.stg_requests as requests on asked.request_id = requests.request_id
     inner join staging.stg_prompts as prompts using (prompt_id)
     left join staging.stg_generations as generations on asked.request_id = generations.request_id
     left join log_likelihoods on asked.request_id = log_likelihoods.request_id
     left join marts.dim_benchmarks as benchmarks on scores.benchmark_id = benchmarks.benchmark_id
-    where scores.run_id = ? and scores.benchmark_id = ?
+    where scores.run_id = ? and scores.benchmark_id = ? and scores.protocol_version = ?
     order by items.item_index, scores.item_hash, scores.sample_index, asked.variant_index"""
 
 
@@ -93,7 +100,7 @@ def export_samples(
         name = f"samples_{benchmark_id.replace('/', '_')}_{moment}.jsonl"
         lines = (
             json.dumps(document, ensure_ascii=False)
-            for document in _documents(connection, run_id, benchmark_id)
+            for document in _documents(connection, run_id, benchmark_id, score["protocol_version"])
         )
         counts[benchmark_id] = _write_lines(folder / name, lines)
     results = json.dumps(_results(scores, answered_at.timestamp()), ensure_ascii=False, indent=2)
@@ -142,9 +149,9 @@ def _results(scores: list[dict[str, Any]], date: float) -> dict[str, Any]:
 
 
 def _documents(
-    connection: duckdb.DuckDBPyConnection, run_id: str, benchmark_id: str
+    connection: duckdb.DuckDBPyConnection, run_id: str, benchmark_id: str, protocol_version: str
 ) -> Iterator[dict[str, Any]]:
-    cursor = connection.execute(_SAMPLES, [run_id, benchmark_id])
+    cursor = connection.execute(_SAMPLES, [run_id, benchmark_id, protocol_version])
     names = [column[0] for column in cursor.description or ()]
     rows = (dict(zip(names, row, strict=True)) for row in iter(cursor.fetchone, None))
     for _, group in groupby(rows, key=lambda row: row["item_hash"]):

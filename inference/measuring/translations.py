@@ -35,8 +35,8 @@ class TranslationStatistics:
     """Tokens of the completion."""
     reference_length: int
     sentence_bleu: float
-    """BLEU of this one sentence, 0 to 1: exponential smoothing, and only of n-grams as long as the
-    completion has (sacreBLEU's sentence_bleu)."""
+    """BLEU of this one sentence as sacreBLEU's sentence_bleu says it, which rounding may put above
+    1 by its last digit: scores are computed from the counts."""
 
 
 def translation_statistics(

@@ -73,7 +73,9 @@ with_uncertainty as (
     from scores
 ),
 
--- Demonstration items, unfinished runs and other protocols than the reference stay outside.
+-- Demonstration items, unfinished runs and other protocols than the reference stay outside, and so
+-- does what was asked under another version of the protocol than is declared now: models that were
+-- asked differently are not compared.
 measured as (
     select
         run_scores.model_id,
@@ -85,6 +87,7 @@ measured as (
         run_scores.item_count,
         true as is_comparable,
         false as is_study_score,
+        run_scores.has_stand_in_items or run_scores.has_stand_in_shots as has_stand_ins,
         run_scores.standard_error_method,
         run_scores.standard_error,
         run_scores.ci_low,
@@ -97,7 +100,10 @@ measured as (
         'scorer ' || run_scores.scorer_id || ', version ' || run_scores.scorer_version as note
     from run_scores
     inner join benchmarks on run_scores.benchmark_id = benchmarks.benchmark_id
-    where run_scores.is_complete and run_scores.protocol = 'reference'
+    where
+        run_scores.is_complete
+        and run_scores.protocol = 'reference'
+        and run_scores.protocol_version = benchmarks.protocol_version
 ),
 
 all_scores as (
@@ -106,7 +112,8 @@ all_scores as (
     select * from measured
 ),
 
--- The rule of preference, in this order: a score on the protocol's own metric before any other;
+-- The rule of preference, in this order: any score before one on items or shots that stand in for
+-- upstream's, which is never preferred over a publication; a score on the protocol's own metric;
 -- for the study's models the study's source; a score measured here, which can be looked into; the
 -- newest publication; the key, so that it is total.
 ranked as (
@@ -115,6 +122,7 @@ ranked as (
         row_number() over (
             partition by model_id, benchmark_id
             order by
+                coalesce(has_stand_ins, false) asc,
                 is_comparable desc,
                 is_study_score desc,
                 score_source = 'measured' desc,
@@ -143,6 +151,8 @@ final as (
         empty_count,
         truncated_count,
         is_comparable,
+        -- Nor does it say from which files.
+        has_stand_ins,
         preference_rank = 1 as is_preferred,
         is_study_score,
         source_repo,

@@ -15,6 +15,7 @@ final as (
         few_shot_count::integer as few_shot_count,
         item_count::integer as item_count,
         chance_score,
+        protocol_version,
         counterpart_benchmark_id
     from benchmarks
 )

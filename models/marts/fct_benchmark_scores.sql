@@ -22,6 +22,7 @@ final as (
         empty_count,
         truncated_count,
         is_comparable,
+        has_stand_ins,
         is_preferred,
         source_repo,
         source_file,

@@ -2,7 +2,7 @@
     materialized='incremental',
     incremental_strategy='delete+insert',
     unique_key='run_benchmark_id',
-    on_schema_change='fail',
+    on_schema_change='append_new_columns',
     post_hook='{{ forget_lost_runs() }}'
 ) }}
 
@@ -45,6 +45,7 @@ with_scores as (
         pieces.item_set,
         pieces.protocol,
         pieces.benchmark_id,
+        pieces.protocol_version,
         samples.item_id,
         samples.item_hash,
         samples.subset,
@@ -65,6 +66,7 @@ with_scores as (
         on
             pieces.run_id = samples.run_id
             and pieces.benchmark_id = samples.benchmark_id
+            and pieces.protocol_version = samples.protocol_version
             and pieces.scorer_id = samples.scorer_id
     left join scored_now
         on
@@ -102,6 +104,7 @@ final as (
         with_scores.item_set,
         with_scores.protocol,
         with_scores.benchmark_id,
+        with_scores.protocol_version,
         with_scores.item_id,
         with_scores.item_hash,
         with_scores.subset,

@@ -13,6 +13,7 @@ final as (
         item_scores.run_id,
         item_scores.model_id,
         item_scores.benchmark_id,
+        item_scores.protocol_version,
         item_scores.item_id,
         item_scores.item_hash,
         item_scores.sample_index,

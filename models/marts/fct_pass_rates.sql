@@ -10,12 +10,13 @@ items as (
         model_id,
         item_set,
         benchmark_id,
+        protocol_version,
         item_hash,
         count(score) as sample_count,
         count(*) filter (where score = 1) as passed_count
     from item_scores
     where scorer_id = 'program_passes'
-    group by run_id, model_id, item_set, benchmark_id, item_hash
+    group by run_id, model_id, item_set, benchmark_id, protocol_version, item_hash
 ),
 
 draws as (
@@ -37,13 +38,14 @@ final as (
         model_id,
         item_set,
         benchmark_id,
+        protocol_version,
         draw_count::integer as draw_count,
         avg(pass_rate) as pass_rate,
         stddev_samp(pass_rate) / sqrt(count(pass_rate)) as standard_error,
         count(pass_rate)::integer as item_count,
         count(*) filter (where pass_rate is null)::integer as unscored_count
     from estimated
-    group by run_id, model_id, item_set, benchmark_id, draw_count
+    group by run_id, model_id, item_set, benchmark_id, protocol_version, draw_count
 )
 
 select * from final

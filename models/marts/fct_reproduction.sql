@@ -8,11 +8,17 @@ scores as (
     select * from {{ ref('fct_benchmark_scores') }}
 ),
 
+benchmarks as (
+    select * from {{ ref('dim_benchmarks') }}
+),
+
 -- Runs that are not finished, or stand on other files, are compared too: the reason says so.
 compared as (
     select
         run_scores.model_id,
         run_scores.benchmark_id,
+        run_scores.protocol_version,
+        run_scores.protocol_version = benchmarks.protocol_version as is_declared_version,
         run_scores.run_id,
         scores.source_ref,
         scores.is_preferred as is_preferred_source,
@@ -35,6 +41,7 @@ compared as (
         on
             run_scores.model_id = scores.model_id
             and run_scores.benchmark_id = scores.benchmark_id
+    inner join benchmarks on run_scores.benchmark_id = benchmarks.benchmark_id
     where
         run_scores.item_set = 'real'
         and run_scores.protocol = 'reference'
@@ -45,6 +52,7 @@ final as (
     select
         model_id,
         benchmark_id,
+        protocol_version,
         run_id,
         source_ref,
         is_preferred_source,
@@ -59,6 +67,7 @@ final as (
             when is_inside then null
             when measured_score is null then 'not_scored'
             when not is_comparable then 'other_metric'
+            when not is_declared_version then 'other_protocol_version'
             when has_stand_in_items then 'stand_in_items'
             when unscored_sample_count > 0 then 'unscored_samples'
             when not is_complete then 'not_all_items'

@@ -46,6 +46,7 @@ final as (
         run_pieces.item_set,
         run_pieces.protocol,
         run_pieces.benchmark_id,
+        run_pieces.protocol_version,
         run_pieces.scorer_id,
         run_pieces.scorer_version::integer as scorer_version,
         if(
@@ -87,7 +88,6 @@ final as (
         coalesce(stand_ins.has_shots, false) as has_stand_in_shots,
         coalesce(
             run_pieces.item_set = 'real'
-            and not coalesce(stand_ins.has_items, false)
             and with_effective_count.item_count + with_effective_count.unscored_count
             = benchmarks.item_count
             and with_effective_count.unscored_sample_count = 0,

@@ -33,6 +33,7 @@ weighed as (
     select
         run_requests.run_id,
         run_requests.benchmark_id,
+        run_requests.protocol_version,
         run_requests.item_hash,
         run_requests.sample_index,
         list(
@@ -45,6 +46,7 @@ weighed as (
     group by
         run_requests.run_id,
         run_requests.benchmark_id,
+        run_requests.protocol_version,
         run_requests.item_hash,
         run_requests.sample_index
 ),
@@ -56,6 +58,7 @@ final as (
         item_scores.item_set,
         item_scores.protocol,
         item_scores.benchmark_id,
+        item_scores.protocol_version,
         item_scores.item_id,
         item_scores.item_hash,
         item_scores.subset,
@@ -85,6 +88,7 @@ final as (
         on
             item_scores.run_id = weighed.run_id
             and item_scores.benchmark_id = weighed.benchmark_id
+            and item_scores.protocol_version = weighed.protocol_version
             and item_scores.item_hash = weighed.item_hash
             and item_scores.sample_index = weighed.sample_index
 )

@@ -50,7 +50,7 @@ with_effect as (
     select
         *,
         -- Over all samples of the run that have both scores, changed or not.
-        avg(score - previous_score) over (partition by run_id, benchmark_id) as run_score_change
+        avg(score - previous_score) over (partition by run_benchmark_id) as run_score_change
     from compared
 ),
 
@@ -59,6 +59,7 @@ final as (
         run_id,
         model_id,
         benchmark_id,
+        protocol_version,
         item_id,
         item_hash,
         sample_index,

@@ -14,7 +14,6 @@ final as (
         ngram_counts,
         candidate_length,
         reference_length,
-        sentence_bleu,
         measured_at
     from source
 )

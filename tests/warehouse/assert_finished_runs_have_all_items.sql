@@ -1,4 +1,5 @@
--- A run that came to its end without a limit, from upstream's own files, asked every item.
+-- A run that came to its end without a limit, from upstream's own files, asked every item. Which
+-- version of the protocol a session asked under is not recorded: one of the run's must be whole.
 with
 
 finished as (
@@ -11,6 +12,17 @@ finished as (
     where
         run_sessions.item_set = 'real'
         and (run_sessions.configuration ->> 'limit') is null
+),
+
+most_items as (
+    select
+        run_id,
+        benchmark_id,
+        any_value(expected_item_count) as expected_item_count,
+        max_by(item_count, item_count + unscored_count) as item_count,
+        max_by(unscored_count, item_count + unscored_count) as unscored_count
+    from {{ ref('fct_run_scores') }}
+    group by run_id, benchmark_id
 ),
 
 stand_ins as (
@@ -28,7 +40,7 @@ select
     run_scores.unscored_count,
     run_scores.expected_item_count
 from finished
-left join {{ ref('fct_run_scores') }} as run_scores
+left join most_items as run_scores
     on
         finished.run_id = run_scores.run_id
         and finished.benchmark_id = run_scores.benchmark_id

@@ -137,7 +137,7 @@ def rendered(call: str) -> str:
     """SQL of a call of one of the project's macros."""
     macros = "\n".join(
         path.read_text(encoding="utf-8")
-        for folder in ("rules", "statistics")
+        for folder in ("texts", "rules", "statistics")
         for path in sorted((REPOSITORY / "warehouse" / "macros" / folder).glob("*.sql"))
     )
     environment = Environment()

@@ -18,6 +18,7 @@ from inference.planning.declarations import benchmark_ids, protocols_of, read_be
 from tests.dbt_project import REPOSITORY, copy_project, dbt_environment, run_dbt
 from tests.warehouse.rules import adversarial_texts, rendered
 from warehouse.functions import Plugin
+from warehouse.raw_store import open_raw_store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +46,7 @@ def changed(built_warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         writer = csv.DictWriter(file, scorers[0].keys(), lineterminator="\n")
         writer.writeheader()
         writer.writerows(scorers)
-    macro = project / "warehouse" / "macros" / "rules" / "alias_form.sql"
+    macro = project / "warehouse" / "macros" / "rules" / "any_alias.sql"
     macro.write_text(macro.read_text().replace("full_lower({{ text }})", "{{ text }}"))
     with duckdb.connect(str(directory / "warehouse.duckdb")) as connection:
         # A mark that scoring again would wipe out.
@@ -180,3 +181,61 @@ def test_every_declared_scorer_is_registered():
     }
     # What was logged elsewhere is no benchmark's scorer.
     assert declared | {AS_LOGGED} == registered
+
+
+RULE = """
+{% macro score_of_says_gold(answer, target, golds, gold_forms) -%}
+    contains({{ answer }}, {{ target }})::double
+{%- endmacro %}
+"""
+
+
+def test_adding_a_rule_is_adding_a_file(tmp_path: Path):
+    """And one line in the register; without either, the error says what to add."""
+    project = copy_project(tmp_path / "project")
+    with open_raw_store(tmp_path / "generations.duckdb") as connection:
+        connection.execute(
+            """
+            insert into raw.run_sessions by name
+            select
+                'run' as run_id, 'session' as session_id, 'real' as item_set,
+                'reference' as protocol, 'model' as model_id, 'r' as model_revision,
+                't' as tokenizer_id, []::varchar[] as benchmark_ids, []::varchar[] as endpoints,
+                'none' as engine, '{}'::json as configuration, now() as started_at;
+            insert into raw.run_requests
+            select 'run', 'b', '1', 'says_gold', 'i' || i, 0, 0, 'answer', 'q' || i, null
+            from range(2) as r (i);
+            insert into raw.items
+            select 'i' || i, 'real', 'b', i, i, '', i, '{}', 'gold', ['gold'], [], null
+            from range(2) as r (i);
+            insert into raw.generations values
+                ('q0', 'all that is gold', 'stop', null), ('q1', 'silver', 'stop', null)"""
+        )
+
+    def build() -> str:
+        return run_dbt(
+            *("build", "--select", "+int_answer_scores"),
+            *("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"),
+            project_dir=project,
+            env=dbt_environment(tmp_path),
+        ).stdout
+
+    assert "The scorer says_gold, by which b is to be scored, is not registered" in build()
+    register = project / "warehouse" / "seeds" / "scorers.csv"
+    with register.open("a") as file:
+        file.write("says_gold,1,answer,mean,1 if the completion has the gold in it\n")
+    said = build()
+    assert "The scorer says_gold is registered" in said
+    assert "add warehouse/macros/rules/says_gold.sql" in said
+    (project / "warehouse" / "macros" / "rules" / "says_gold.sql").write_text(RULE)
+    said = build()
+    assert "ERROR=0" in said, said
+    assert rows(
+        tmp_path / "warehouse.duckdb",
+        "select item_hash, answer_text, score from intermediate.int_answer_scores order by 1",
+    ) == [("i0", "all that is gold", 1), ("i1", "silver", 0)]
+
+
+def test_every_scorer_of_text_has_its_file_and_no_file_is_left_over():
+    files = {path.stem for path in (REPOSITORY / "warehouse" / "macros" / "rules").iterdir()}
+    assert files == set(RULES)

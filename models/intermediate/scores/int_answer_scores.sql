@@ -1,3 +1,5 @@
+{{ config(pre_hook='{{ require_rules() }}') }}
+
 with
 
 completed as (
@@ -7,13 +9,11 @@ completed as (
 answers as (
     select
         *,
-        case
-            when scorer_id in ('nfkc_exact_match', 'character_f1')
-                then {{ first_paragraph('completion_text') }}
-            when scorer_id = 'any_alias' then regexp_replace(completion_text, '^ ', '')
-            when scorer_id = 'last_number' then {{ last_number('completion_text') }}
-            when scorer_id = 'gsm8k_strict' then {{ number_after_hashes('completion_text') }}
-            when scorer_id = 'the_answer_is' then {{ after_the_answer_is('completion_text') }}
+        case scorer_id
+            {% for scorer_id in scorers_with('answer') %}
+                when '{{ scorer_id }}'
+                    then {{ rule('answer', scorer_id, 'completion_text') }}
+            {% endfor %}
             else completion_text
         end as answer_text
     from completed
@@ -26,7 +26,7 @@ asked_items as (
         scorer_id,
         any_value(golds) as golds
     from completed
-    where scorer_id in ('any_alias', 'squad2_exact', 'squad2_exact_with_unanswerable')
+    where scorer_id in ('{{ scorers_with('gold_form') | join("', '") }}')
     group by item_hash, scorer_id
 ),
 
@@ -43,9 +43,11 @@ gold_forms as (
         item_hash,
         scorer_id,
         list(
-            case
-                when scorer_id = 'any_alias' then {{ alias_form('gold') }}
-                else squad_form(gold)
+            case scorer_id
+                {% for scorer_id in scorers_with('gold_form') %}
+                    when '{{ scorer_id }}'
+                        then {{ rule('gold_form', scorer_id, 'gold') }}
+                {% endfor %}
             end
         ) as forms
     from golds
@@ -55,37 +57,19 @@ gold_forms as (
 scored as (
     select
         answers.*,
-        case
-            when answers.scorer_id = 'nfkc_exact_match'
-                then (answers.answer_text = nfkc(answers.target))::double
-            when answers.scorer_id = 'character_f1'
-                then token_sort_ratio(answers.answer_text, nfkc(answers.target)) / 100
-            when answers.scorer_id = 'any_alias'
-                then
-                    list_contains(
-                        coalesce(gold_forms.forms, []), {{ alias_form('answers.answer_text') }}
-                    )::double
-            when answers.scorer_id in ('squad2_exact', 'squad2_exact_with_unanswerable')
-                then
-                    list_contains(
-                        {{ squad_golds('gold_forms.forms', 'answers.scorer_id') }},
-                        squad_form(answers.answer_text)
-                    )::double
-            when answers.scorer_id = 'last_number'
-                then
-                    coalesce(
-                        try_cast(answers.answer_text as double)
-                        = try_cast(answers.golds[1] as double),
-                        false
-                    )::double
-            when answers.scorer_id = 'gsm8k_strict'
-                then
-                    (
-                        {{ plain_number('answers.answer_text') }}
-                        = {{ plain_number('answers.target') }}
-                    )::double
-            when answers.scorer_id = 'the_answer_is'
-                then (answers.answer_text = answers.target)::double
+        case answers.scorer_id
+            {% for scorer_id in scorers_with('score') %}
+                when '{{ scorer_id }}'
+                    then
+                        {{ rule(
+                            'score',
+                            scorer_id,
+                            'answers.answer_text',
+                            'answers.target',
+                            'answers.golds',
+                            'gold_forms.forms'
+                        ) }}
+            {% endfor %}
         end as score
     from answers
     left join gold_forms

@@ -38,6 +38,7 @@ choices as (
         on
             pieces.run_id = run_requests.run_id
             and pieces.benchmark_id = run_requests.benchmark_id
+            and pieces.protocol_version = run_requests.protocol_version
             and pieces.scorer_id = run_requests.scorer
     inner join log_likelihoods on run_requests.request_id = log_likelihoods.request_id
     inner join items on run_requests.item_hash = items.item_hash
@@ -74,7 +75,8 @@ listed as (
     from weighed
 ),
 
--- The first of equals.
+-- The first of equals, as numpy's argmax takes it for the references: also of choices that are all
+-- impossible, at minus infinity, which is a tie like any other.
 chosen as (
     select
         *,

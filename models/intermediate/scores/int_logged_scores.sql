@@ -37,6 +37,7 @@ final as (
         on
             pieces.run_id = samples.run_id
             and pieces.benchmark_id = samples.benchmark_id
+            and pieces.protocol_version = samples.protocol_version
             and pieces.scorer_id = samples.scorer_id
     left join main_scores
         on

@@ -59,7 +59,16 @@ counted as (
     select
         run_requests.run_id,
         run_requests.benchmark_id,
+        run_requests.protocol_version,
         run_requests.scorer as scorer_id,
+        -- A piece of version 1 has the name that it had before there were others, so that what is
+        -- held of it stays.
+        concat_ws(
+            ' ',
+            run_requests.run_id,
+            run_requests.benchmark_id,
+            nullif(run_requests.protocol_version, '1')
+        ) as run_benchmark_id,
         count(*) as request_count,
         count(answers.request_id) as answer_count,
         count(failed_requests.request_id) as failure_count,
@@ -68,22 +77,37 @@ counted as (
     left join answers on run_requests.request_id = answers.request_id
     left join failed_requests on run_requests.request_id = failed_requests.request_id
     left join measurements on run_requests.request_id = measurements.request_id
-    group by run_requests.run_id, run_requests.benchmark_id, run_requests.scorer
+    group by
+        run_requests.run_id,
+        run_requests.benchmark_id,
+        run_requests.protocol_version,
+        run_requests.scorer
 ),
 
 -- The raw store only grows: a piece whose counts are what they were holds what it held.
 final as (
     select
-        counted.run_id || ' ' || counted.benchmark_id as run_benchmark_id,
-        counted.run_id
-        || ' ' || counted.benchmark_id
-        || ' ' || counted.scorer_id
-        || ' ' || scorers.scorer_version as piece_id,
+        counted.run_benchmark_id,
+        concat_ws(
+            ' ',
+            counted.run_benchmark_id,
+            counted.scorer_id,
+            -- Without its scorer, a piece would be lost without a word.
+            coalesce(
+                scorers.scorer_version,
+                error(
+                    'The scorer ' || counted.scorer_id || ', by which ' || counted.benchmark_id
+                    || ' is to be scored, is not registered: add it to'
+                    || ' warehouse/seeds/scorers.csv'
+                )
+            )
+        ) as piece_id,
         counted.run_id,
         runs.model_id,
         runs.item_set,
         runs.protocol,
         counted.benchmark_id,
+        counted.protocol_version,
         counted.scorer_id,
         scorers.scorer_version,
         scorers.scorer_kind,
@@ -91,6 +115,7 @@ final as (
         counted.request_count,
         concat_ws(
             ' ',
+            'protocol ' || counted.protocol_version || ':',
             counted.request_count,
             counted.answer_count,
             counted.failure_count,
@@ -98,7 +123,7 @@ final as (
         ) as content_key
     from counted
     inner join runs on counted.run_id = runs.run_id
-    inner join scorers on counted.scorer_id = scorers.scorer_id
+    left join scorers on counted.scorer_id = scorers.scorer_id
 )
 
 select * from final

@@ -19,6 +19,7 @@ final as (
     select
         run_requests.run_id,
         run_requests.benchmark_id,
+        run_requests.protocol_version,
         run_requests.scorer as scorer_id,
         run_requests.item_hash,
         items.item_id,

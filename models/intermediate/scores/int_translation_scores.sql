@@ -28,7 +28,12 @@ final as (
         completed.item_hash,
         completed.sample_index,
         completed.completion_text as answer_text,
-        latest_statistics.sentence_bleu as score,
+        {{ sentence_bleu(
+            'latest_statistics.match_counts',
+            'latest_statistics.ngram_counts',
+            'latest_statistics.candidate_length',
+            'latest_statistics.reference_length'
+        ) }} as score,
         null::double as per_character_score,
         null::boolean as is_tie,
         if(latest_statistics.request_id is null, 'not_measured', null) as unscored_reason,

@@ -10,6 +10,7 @@
         on
             pieces.run_id = samples.run_id
             and pieces.benchmark_id = samples.benchmark_id
+            and pieces.protocol_version = samples.protocol_version
             and pieces.scorer_id = samples.scorer_id
     where samples.completion_text is not null
 {% endmacro %}

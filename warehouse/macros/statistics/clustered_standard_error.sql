@@ -6,6 +6,8 @@
     is also its lower bound here: of a few clusters it can come out near zero by chance. Null for
     fewer than two clusters. `variance` is that of the items, with n - 1. -#}
     case
+        -- Where all items agree, deviations are what rounding left of the mean.
+        when {{ cluster_count }} >= 2 and {{ variance }} = 0 then 0.0
         when {{ cluster_count }} >= 2
             then
                 greatest(
