@@ -303,8 +303,8 @@ def load(folder: Path | None, keep: bool, patience: float) -> None:
             folder or shards_path(), store, keep_files=keep, patience_seconds=patience
         )
     click.echo(f"{report.row_count} rows of {report.shard_count} shards are in {store}")
-    if report.damaged:
-        raise click.ClickException("\n".join(report.damaged))
+    if refused := report.damaged + report.newer:
+        raise click.ClickException("\n".join(refused))
 
 
 @click.command("import")

@@ -22,7 +22,7 @@ import pyarrow as pa
 from inference.errors import SamplesFileError
 from inference.exchange.lm_eval_samples import FILE_NAME, open_samples, read_samples
 from inference.planning.requests import prompt_id
-from inference.provenance import code_commit
+from inference.provenance import code_commit, code_version
 from warehouse.shard_files import SCHEMAS, write_shard
 
 if TYPE_CHECKING:
@@ -239,6 +239,7 @@ def _session(
             file.results.get("configs", {}).get(file.task, {}), ensure_ascii=False
         ),
         "code_commit": code_commit(),
+        "code_version": code_version(),
         "python_version": None,
         "started_at": file.logged_at,
     }
