@@ -109,7 +109,8 @@ class RunSession(TypedDict):
     engine_version: str | None
     """Version of the engine; null where it did not say."""
     server_arguments: Json | None
-    """How the servers were started, by address; null for imported samples."""
+    """How the servers were started, by address, or another harness was; null where it is not
+    known."""
     gpu_names: Sequence[str] | None
     """GPUs of the server; empty for a CPU, null where nobody could tell."""
     concurrency: Int32 | None

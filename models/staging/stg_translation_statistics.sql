@@ -5,17 +5,7 @@ source as (
 ),
 
 final as (
-    select
-        request_id,
-        item_hash,
-        measure_id,
-        measure_version,
-        match_counts,
-        ngram_counts,
-        candidate_length,
-        reference_length,
-        sentence_bleu,
-        measured_at
+    select {{ declared_columns() }}
     from source
 )
 
