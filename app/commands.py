@@ -346,7 +346,8 @@ def import_samples(
                 continue
             for benchmark_id, count in done.item_counts.items():
                 click.echo(f"{benchmark_id}: {count} items of {done.run_id}, scored {done.scorer}")
-        load_shards(shards_path(), raw_store_path())
+        loaded = load_shards(shards_path(), raw_store_path())
+        refused += loaded.damaged + loaded.newer
     if refused:
         raise click.ClickException("\n".join(refused))
 

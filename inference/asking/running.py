@@ -20,7 +20,7 @@ from inference.asking.endpoints import (
 )
 from inference.asking.recording import Recorder
 from inference.asking.sessions import only_session, run_id, session_row
-from inference.errors import BenchmarkFileError, EndpointError, ItemsError
+from inference.errors import BenchmarkFileError, EndpointError, ItemsError, RunError
 from inference.planning.declarations import read_benchmark
 from inference.planning.few_shot import split_items
 from inference.planning.files import cached_files, demo_files
@@ -161,7 +161,10 @@ async def _run(config: RunConfig, progress: RunProgress) -> RunReport:
         report = RunReport(name, new_session_id())
         with only_session(config.shards, name):
             # What earlier sessions left tells what need not be asked.
-            await asyncio.to_thread(load, config.shards, config.store)
+            held = await asyncio.to_thread(load, config.shards, config.store)
+            if held.newer:
+                # What they hold would be asked again.
+                raise RunError("\n".join(held.newer))
             await _session(config, progress, client, servers, target, report)
         return report
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import subprocess
 import sys
@@ -16,15 +15,11 @@ import pytest
 
 from tests.dbt_project import REPOSITORY
 from tests.warehouse.installation import OLD_SHARDS
+from tests.warehouse.written_shards import write_as_shard
 from warehouse.errors import ShardDamagedError, ShardNewerError
 from warehouse.loading import load
 from warehouse.records import VERSION
 from warehouse.shard_files import SCHEMAS, VERSION_KEY, read_shard, shard_files, write_shard
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from warehouse.shard_files import ShardFile
 
 EVALWH = str(Path(sys.executable).parent / "evalwh")
 
@@ -33,24 +28,6 @@ def old_table(kind: str) -> pa.Table:
     """The table of a shard of version 1, as it was written."""
     (first, *_) = (shard for shard in shard_files(OLD_SHARDS) if shard.kind == kind)
     return pq.read_table(first.path)
-
-
-def write_raw(
-    folder: Path,
-    table: pa.Table,
-    kind: str = "session",
-    metadata: Mapping[bytes, Any] | None = None,
-) -> ShardFile:
-    """A file of the name and digest of a shard, whatever is in it."""
-    folder.mkdir(exist_ok=True)
-    sink = pa.BufferOutputStream()
-    pq.write_table(table.replace_schema_metadata(metadata), sink)
-    content = sink.getvalue().to_pybytes()
-    digest = hashlib.sha256(content).hexdigest()[:16]
-    number = len(list(folder.glob("*.parquet")))
-    (folder / f"written.{number:06d}.{kind}.{digest}.parquet").write_bytes(content)
-    (file,) = (one for one in shard_files(folder) if (one.kind, one.digest) == (kind, digest))
-    return file
 
 
 @pytest.fixture
@@ -100,10 +77,10 @@ def test_all_shards_of_version_1_are_loaded_and_none_is_set_aside(folder, store)
 
 def test_a_shard_of_a_newer_version_stays_and_the_others_are_loaded(folder, store):
     table = old_table("session").append_column("mood", pa.array(["fine"]))
-    newer = write_raw(folder, table, metadata={VERSION_KEY: str(VERSION + 1)})
+    newer = write_as_shard(folder, table, metadata={VERSION_KEY: str(VERSION + 1)})
     # A later version may have kinds that this one has not.
-    unknown = write_raw(folder, table, "moods", {VERSION_KEY: str(VERSION + 1)})
-    write_raw(folder, old_table("items"), "items")
+    unknown = write_as_shard(folder, table, "moods", {VERSION_KEY: str(VERSION + 1)})
+    write_as_shard(folder, old_table("items"), "items")
     for _ in range(2):
         report = load(folder, store)
         assert report.damaged == []
@@ -117,7 +94,7 @@ def test_a_shard_of_a_newer_version_stays_and_the_others_are_loaded(folder, stor
 
 
 def test_load_fails_where_a_shard_is_newer_and_says_so(folder, store):
-    write_raw(folder, old_table("session"), metadata={VERSION_KEY: str(VERSION + 1)})
+    write_as_shard(folder, old_table("session"), metadata={VERSION_KEY: str(VERSION + 1)})
     done = subprocess.run(
         [EVALWH, "load"],
         cwd=REPOSITORY,
@@ -149,25 +126,25 @@ def test_load_fails_where_a_shard_is_newer_and_says_so(folder, store):
     ],
 )
 def test_other_columns_than_the_version_has_are_damage(folder, change, said):
-    file = write_raw(folder, change(old_table("session")))
+    file = write_as_shard(folder, change(old_table("session")))
     with pytest.raises(ShardDamagedError, match=said):
         read_shard(file)
 
 
 @pytest.mark.parametrize("said", ["0", "-1", "two", ""])
 def test_a_version_that_is_none_is_damage(folder, said):
-    file = write_raw(folder, old_table("session"), metadata={VERSION_KEY: said})
+    file = write_as_shard(folder, old_table("session"), metadata={VERSION_KEY: said})
     with pytest.raises(ShardDamagedError, match="says that it is of version"):
         read_shard(file)
 
 
 def test_a_kind_that_there_is_not_is_damage(folder):
-    file = write_raw(folder, old_table("session"), "moods")
+    file = write_as_shard(folder, old_table("session"), "moods")
     with pytest.raises(ShardDamagedError, match="names no kind"):
         read_shard(file)
 
 
 def test_a_newer_shard_is_told_before_its_columns_are_looked_at(folder):
-    file = write_raw(folder, pa.table({"a": [1]}), metadata={VERSION_KEY: "99"})
+    file = write_as_shard(folder, pa.table({"a": [1]}), metadata={VERSION_KEY: "99"})
     with pytest.raises(ShardNewerError, match="version 99"):
         read_shard(file)
