@@ -21,7 +21,7 @@ def write_as_shard(
     folder: Path,
     table: pa.Table,
     kind: str = "session",
-    metadata: Mapping[bytes, Any] | None = None,
+    metadata: Mapping[bytes, str] | None = None,
 ) -> ShardFile:
     """A file of the name and digest of a shard, whatever is in it."""
     folder.mkdir(exist_ok=True)
