@@ -69,7 +69,7 @@ def store_version(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
     }
     if not tables:
         return 0
-    if not {"raw.migrations", "raw.loaded_shards"} & tables:
+    if not any(name.startswith("raw.") for name in tables):
         raise RawStoreUnreadableError(
             f"{path} is no raw store: it holds {', '.join(sorted(tables)[:5])}; name the right file"
             " in EVALWH_GENERATIONS"
