@@ -8,7 +8,7 @@ WAREHOUSE := $(or $(EVALWH_WAREHOUSE),data/warehouse.duckdb)
 CORE := $(VENV)/core.stamp
 DEV := $(VENV)/dev.stamp
 FAILED := $(VENV)/build.failed
-SQL := models analyses tests/warehouse warehouse/macros warehouse/ddl inference/benchmarks
+SQL := models analyses tests/warehouse warehouse/macros warehouse/migrations inference/benchmarks
 SGLANG := .venv-sglang
 # Pages and the sandbox's worker do their work when they are imported; dbt models are documented by dbt.
 API := app '!app.main' '!app.views' inference '!inference.measuring.sandbox_worker' warehouse \
@@ -24,7 +24,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help run build app test test-sglang check docs figure lock clean
+.PHONY: help run build app test test-sglang check docs figure records lock clean
 
 help: ## List these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -73,6 +73,9 @@ docs: $(DEV) ## Write the documentation: of every table into one HTML file, of t
 figure: $(DEV) ## Draw the README's figure anew from the marts
 	@test -e "$(WAREHOUSE)" || $(MAKE) --no-print-directory build
 	@$(BIN)/python -m app.figure analyses/japanese_ability_and_compute.svg
+
+records: $(CORE) ## Write what dbt is told of the raw store anew, from warehouse/records.py
+	@$(BIN)/python -m warehouse.record_docs
 
 lock: $(VENV)/bin/python ## Resolve all dependencies anew into .ci/requirements.lock
 	@echo "Resolving the dependencies in a new environment ..."

@@ -316,8 +316,8 @@ def load(folder: Path | None, keep: bool, patience: float) -> None:
             folder or shards_path(), store, keep_files=keep, patience_seconds=patience
         )
     click.echo(f"{report.row_count} rows of {report.shard_count} shards are in {store}")
-    if report.damaged:
-        raise click.ClickException("\n".join(report.damaged))
+    if refused := report.damaged + report.newer:
+        raise click.ClickException("\n".join(refused))
 
 
 @click.command("import")
@@ -362,7 +362,7 @@ def import_samples(
             for benchmark_id, count in done.item_counts.items():
                 click.echo(f"{benchmark_id}: {count} items of {done.run_id}, scored {done.scorer}")
         loaded = load_shards(shards_path(), raw_store_path())
-    refused += loaded.damaged
+    refused += loaded.damaged + loaded.newer
     refused += [f"--scorer {task}=...: no task {task!r} was imported" for task in sorted(unused)]
     if refused:
         raise click.ClickException("\n".join(refused))

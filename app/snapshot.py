@@ -17,7 +17,6 @@ The questions that pages ask are in `app.marts`.
 
 from __future__ import annotations
 
-import os
 import shutil
 import threading
 import time
@@ -31,6 +30,7 @@ import duckdb
 
 from warehouse.connection import connect_read_only, warehouse_path
 from warehouse.errors import WarehouseBusyError, WarehouseError
+from warehouse.whole_files import whole_file
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -254,16 +254,13 @@ def _reason_to_refuse(
 def _copy(source: Path, folder: Path, signature: _Signature) -> Path:
     """Copy the source into the folder, so that a snapshot is either there whole or not there."""
     folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f"{signature.file_name}.{os.getpid()}.copying"
-    try:
+    snapshot = folder / signature.file_name
+    with whole_file(snapshot) as unfinished:
         # Not copy2: the time of the copy says which snapshot was adopted last.
         shutil.copyfile(source, unfinished)
-        snapshot = unfinished.replace(folder / signature.file_name)
-    finally:
-        unfinished.unlink(missing_ok=True)
     for old in _by_age(folder)[:-KEPT_SNAPSHOT_COUNT]:
         old.unlink(missing_ok=True)
-    for abandoned in folder.glob("*.copying"):
+    for abandoned in folder.glob(".*.tmp"):
         if time.time() - abandoned.stat().st_mtime > ABANDONED_COPY_SECONDS:
             abandoned.unlink(missing_ok=True)
     return snapshot

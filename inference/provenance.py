@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import subprocess
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 
 
@@ -23,3 +24,8 @@ def code_commit() -> str | None:
         check=False,
     )
     return result.stdout.strip() or None
+
+
+def code_version() -> str:
+    """Version of this project, as it is installed."""
+    return metadata.version("evalwh")

@@ -5,8 +5,11 @@ WarehouseError
   WarehouseBusyError         another process is writing the file
   WarehouseUnreadableError   there is a file, and DuckDB cannot open it
   RawStoreBusyError          another process has held the raw store too long
-  RawStoreUnreadableError    there is a raw store, and DuckDB cannot open it
+  RawStoreUnreadableError    there is a raw store, and DuckDB cannot open it, or it is none
+  RawStoreVersionError       the raw store is of another version than this code
+  MigrationError             the raw store could not be brought to this version; it is as it was
   ShardDamagedError          a shard's bytes are not those that were written
+  ShardNewerError            a later version of this project has written the shard
   QueryError                 the query was refused or failed
 """
 
@@ -34,11 +37,23 @@ class RawStoreBusyError(WarehouseError):
 
 
 class RawStoreUnreadableError(WarehouseError):
-    """There is a raw store, and DuckDB cannot open it."""
+    """There is a raw store, and DuckDB cannot open it, or it is none."""
+
+
+class RawStoreVersionError(WarehouseError):
+    """The raw store is of another version than this code."""
+
+
+class MigrationError(WarehouseError):
+    """The raw store could not be brought to this version; it is as it was."""
 
 
 class ShardDamagedError(WarehouseError):
     """A shard's bytes are not those that were written."""
+
+
+class ShardNewerError(WarehouseError):
+    """A later version of this project has written the shard."""
 
 
 class QueryError(WarehouseError):

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt_common.exceptions import DbtRuntimeError
 from duckdb.func import FunctionNullHandling, PythonUDFType
 from duckdb.sqltypes import DOUBLE, INTEGER, VARCHAR
 from scipy.stats import t as student_t
 
+from warehouse.errors import WarehouseError
 from warehouse.raw_store import open_raw_store
 from warehouse.text_functions import full_lower, nfkc, squad_form, token_sort_ratio
 
@@ -69,12 +71,17 @@ class Plugin(BasePlugin):
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
         """Make what a new checkout does not have: the warehouse's folder, an empty raw store.
 
-        Also waits until nobody writes the raw store, which dbt is about to attach.
+        Also waits until nobody writes the raw store, which dbt is about to attach, and stops if it
+        is of another version.
         """
         Path(creds.path).parent.mkdir(parents=True, exist_ok=True)
         for attachment in creds.attach or ():
-            with open_raw_store(Path(attachment.path), read_only=True):
-                pass
+            try:
+                with open_raw_store(Path(attachment.path), read_only=True):
+                    pass
+            except WarehouseError as error:
+                # dbt prints the sentence of its own errors, and a traceback of others.
+                raise DbtRuntimeError(str(error)) from error
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Register each function on dbt's connection."""

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from warehouse.errors import ShardDamagedError
-from warehouse.raw_store import open_raw_store
+from warehouse.errors import ShardDamagedError, ShardNewerError
+from warehouse.raw_store import migrate_raw_store, open_raw_store
+from warehouse.records import TABLES, columns
 from warehouse.shard_files import read_shard, shard_files
 
 if TYPE_CHECKING:
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import duckdb
-    import pyarrow as pa
 
-    from warehouse.shard_files import ShardFile, ShardKind
+    from warehouse.records import LoadedShard
+    from warehouse.shard_files import Shard, ShardFile, ShardKind
 
 LOADED = "loaded"
 """Subfolder of shards that are in the raw store."""
@@ -25,63 +26,36 @@ LOADED = "loaded"
 DAMAGED = "damaged"
 """Subfolder of shards that could not be read, set aside for a person to look at."""
 
+
+def _added(table: str, source: str) -> str:
+    """The statement that adds the rows of `source`, which are not in the table yet."""
+    names = ", ".join(column.name for column in columns(TABLES[table].row))
+    return f"insert into raw.{table} by name select {names} from {source}"
+
+
+def _added_once(table: str) -> str:
+    """The statement that adds what a shard has and the table has not, by its key."""
+    names = ", ".join(column.name for column in columns(TABLES[table].row))
+    key = ", ".join(TABLES[table].key)
+    return (
+        f"insert into raw.{table} by name select distinct on ({key}) {names} from shard"
+        f" anti join raw.{table} using ({key})"
+    )
+
+
 STATEMENTS: dict[ShardKind, tuple[str, ...]] = {
-    "session": (
-        """
-        insert into raw.run_sessions by name
-        select * from shard
-        anti join raw.run_sessions using (session_id)""",
-    ),
-    "session_end": ("insert into raw.run_session_ends by name select * from shard",),
-    "files": (
-        """
-        insert into raw.run_files by name
-        select * from shard
-        except select * from raw.run_files""",
-    ),
-    "items": (
-        """
-        insert into raw.items by name
-        select distinct on (item_hash) * from shard
-        anti join raw.items using (item_hash)""",
-    ),
-    "requests": (
-        """
-        insert into raw.prompts by name
-        select distinct on (prompt_id) prompt_id, prompt_text from shard
-        anti join raw.prompts using (prompt_id)""",
-        """
-        insert into raw.requests by name
-        select distinct on (request_id)
-            request_id, model_id, model_revision, tokenizer_id, kind, prompt_id, continuations,
-            decoding, sample_index, prompt_token_count, dropped_token_count
-        from shard
-        anti join raw.requests using (request_id)""",
-        """
-        insert into raw.run_requests by name
-        select distinct on (
-                run_id, protocol_version, item_hash, sample_index, variant_index, purpose,
-                request_id
-            )
-            run_id, benchmark_id, protocol_version, scorer, item_hash, sample_index,
-            variant_index, purpose, request_id, target_token_ids
-        from shard
-        anti join raw.run_requests
-            using (
-                run_id, protocol_version, item_hash, sample_index, variant_index, purpose,
-                request_id
-            )""",
-    ),
+    "session": (_added_once("run_sessions"),),
+    "session_end": (_added_once("run_session_ends"),),
+    "files": (_added_once("run_files"),),
+    "items": (_added_once("items"),),
+    "requests": tuple(_added_once(table) for table in ("prompts", "requests", "run_requests")),
     # The first answer of a request stays; it cannot be asked again, and is not replaced.
     "answers": (
         """
         create or replace temp table fresh as
         select distinct on (request_id) * from shard
         anti join raw.answers using (request_id)""",
-        """
-        insert into raw.generations by name
-        select request_id, completion_text, stop_reason, completion_token_ids from fresh
-        where completion_text is not null""",
+        _added("generations", "fresh where completion_text is not null"),
         """
         insert into raw.log_likelihoods by name
         select
@@ -92,26 +66,10 @@ STATEMENTS: dict[ShardKind, tuple[str, ...]] = {
             is_single_token
         from fresh
         where log_likelihoods is not null""",
-        """
-        insert into raw.answers by name
-        select
-            request_id, session_id, endpoint, input_token_count, output_token_count,
-            cached_token_count, attempt_count, latency_seconds, answered_at
-        from fresh""",
+        _added("answers", "fresh"),
     ),
-    "failures": (
-        """
-        insert into raw.failures by name
-        select * from shard
-        anti join raw.failures using (request_id, session_id)""",
-    ),
-    "translations": (
-        """
-        insert into raw.translation_statistics by name
-        select distinct on (request_id, item_hash, measure_id, measure_version) * from shard
-        anti join raw.translation_statistics
-            using (request_id, item_hash, measure_id, measure_version)""",
-    ),
+    "failures": (_added_once("failures"),),
+    "translations": (_added_once("translation_statistics"),),
     # An outcome that says nothing of the program gives way to one that does.
     "programs": (
         """
@@ -122,18 +80,9 @@ STATEMENTS: dict[ShardKind, tuple[str, ...]] = {
             and program_outcomes.item_hash = shard.item_hash
             and program_outcomes.measure_id = shard.measure_id
             and program_outcomes.measure_version = shard.measure_version""",
-        """
-        insert into raw.program_outcomes by name
-        select distinct on (request_id, item_hash, measure_id, measure_version) * from shard
-        anti join raw.program_outcomes
-            using (request_id, item_hash, measure_id, measure_version)""",
+        _added_once("program_outcomes"),
     ),
-    "logged_scores": (
-        """
-        insert into raw.logged_scores by name
-        select distinct on (request_id, item_hash, metric) * from shard
-        anti join raw.logged_scores using (request_id, item_hash, metric)""",
-    ),
+    "logged_scores": (_added_once("logged_scores"),),
 }
 """What a shard adds to the raw store, by its kind; `shard` is its table."""
 
@@ -146,6 +95,8 @@ class LoadReport:
     row_count: int = 0
     damaged: list[str] = field(default_factory=list)
     """Messages about shards that were set aside."""
+    newer: list[str] = field(default_factory=list)
+    """Messages about shards that a later version has written; they stay where they are."""
 
 
 def load(
@@ -161,14 +112,19 @@ def load(
     A shard that is in is moved to the subfolder `loaded` (but with `keep_files`, which is for
     folders that are part of the project). Killed at any moment, or run twice at once, the next
     call goes on: the store remembers the shards that it holds. A shard whose bytes are not those
-    that were written is moved to the subfolder `damaged` and named in the report.
+    that were written is moved to the subfolder `damaged` and named in the report; one that a later
+    version of this project has written is named and left. The store is brought up to date first,
+    also where there is no shard.
 
     Raises:
         RawStoreBusyError: another process has held the raw store for `patience_seconds`.
-        RawStoreUnreadableError: the raw store is no DuckDB database.
+        RawStoreUnreadableError: the raw store is no DuckDB database, or something else is in it.
+        RawStoreVersionError: a later version of this project has written the raw store.
+        MigrationError: the raw store could not be brought up to date, and stays as it was.
     """
     report = LoadReport()
     if not any(True for _ in shard_files(folder)):
+        migrate_raw_store(store, patience_seconds=patience_seconds)
         return report
     with open_raw_store(store, patience_seconds=patience_seconds) as connection:
         # Every commit is on the disk, in the log. Folding the log into the file once, at the
@@ -178,35 +134,46 @@ def load(
             name
             for (name,) in connection.execute("select shard_name from raw.loaded_shards").fetchall()
         }
-        for shard in shard_files(folder):
-            if shard.name not in known:
+        for file in shard_files(folder):
+            if file.name not in known:
                 try:
-                    table = read_shard(shard)
+                    shard = read_shard(file)
                 except FileNotFoundError:
                     # Another process has loaded and moved it meanwhile.
                     continue
-                except ShardDamagedError as error:
-                    report.damaged.append(_set_aside(shard, error, keep_files=keep_files))
+                except ShardNewerError as error:
+                    report.newer.append(str(error))
                     continue
-                _insert(connection, shard, table)
+                except ShardDamagedError as error:
+                    report.damaged.append(_set_aside(file, error, keep_files=keep_files))
+                    continue
+                _insert(connection, file, shard)
                 report.shard_count += 1
-                report.row_count += table.num_rows
+                report.row_count += shard.table.num_rows
             if not keep_files:
-                _move(shard, LOADED)
+                _move(file, LOADED)
             if on_shard is not None:
-                on_shard(shard)
+                on_shard(file)
     return report
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, shard: ShardFile, table: pa.Table) -> None:
+def _insert(connection: duckdb.DuckDBPyConnection, file: ShardFile, shard: Shard) -> None:
+    row: LoadedShard = {
+        "shard_name": file.name,
+        "kind": file.kind,
+        "row_count": shard.table.num_rows,
+        "loaded_at": datetime.now(UTC),
+        "shard_version": shard.version,
+    }
     connection.begin()
     try:
-        connection.register("shard", table)
+        connection.register("shard", shard.table)
         for statement in STATEMENTS[shard.kind]:
             connection.execute(statement)
         connection.execute(
-            "insert into raw.loaded_shards values (?, ?, ?, ?)",
-            [shard.name, shard.kind, table.num_rows, datetime.now(UTC)],
+            f"insert into raw.loaded_shards ({', '.join(row)}) values"
+            f" ({', '.join('?' for _ in row)})",
+            list(row.values()),
         )
         connection.commit()
     except BaseException:
@@ -216,16 +183,16 @@ def _insert(connection: duckdb.DuckDBPyConnection, shard: ShardFile, table: pa.T
         connection.unregister("shard")
 
 
-def _set_aside(shard: ShardFile, error: ShardDamagedError, *, keep_files: bool) -> str:
+def _set_aside(file: ShardFile, error: ShardDamagedError, *, keep_files: bool) -> str:
     if keep_files:
         return str(error)
-    _move(shard, DAMAGED)
-    return f"{error}; it was set aside in {shard.path.parent / DAMAGED}"
+    _move(file, DAMAGED)
+    return f"{error}; it was set aside in {file.path.parent / DAMAGED}"
 
 
-def _move(shard: ShardFile, subfolder: str) -> None:
-    target = shard.path.parent / subfolder
+def _move(file: ShardFile, subfolder: str) -> None:
+    target = file.path.parent / subfolder
     target.mkdir(exist_ok=True)
     # Another process may have moved it already.
-    if shard.path.exists():
-        shard.path.replace(target / shard.name)
+    if file.path.exists():
+        file.path.replace(target / file.name)

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from rich.cells import cell_len, set_cell_size
 
 from warehouse.errors import QueryError
+from warehouse.whole_files import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,21 +61,20 @@ def write_parquet(connection: duckdb.DuckDBPyConnection, statement: str, path: P
     Raises:
         QueryError: as `query_lines`, or the file cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
     count = 0
     try:
         reader = _executed(connection, statement).to_arrow_reader()
-        with pq.ParquetWriter(temporary, reader.schema, compression="zstd") as writer:
+        with (
+            whole_file(path) as written,
+            pq.ParquetWriter(written, reader.schema, compression="zstd") as writer,
+        ):
             for batch in reader:
                 writer.write_batch(batch)
                 count += batch.num_rows
-        temporary.replace(path)
     except duckdb.Error as error:
         raise QueryError(str(error)) from error
     except OSError as error:
         raise QueryError(f"{path} cannot be written: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return count
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 
 from warehouse.errors import RawStoreBusyError, RawStoreUnreadableError
+from warehouse.migrating import check_version, migrate, store_version
+from warehouse.records import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-DDL = Path(__file__).parent / "ddl" / "raw_store.sql"
 
 
 def raw_store_path() -> Path:
@@ -29,21 +29,53 @@ def open_raw_store(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the raw store at `path`, which is made if it is not there.
 
-    DuckDB lets one process write a file or several read it: this waits for its turn.
+    DuckDB lets one process write a file or several read it: this waits for its turn. A store of an
+    earlier version is brought up to date when it is opened for writing, with a backup beside it.
 
     Raises:
         RawStoreBusyError: another process has held the file for `patience_seconds`.
-        RawStoreUnreadableError: the file is no DuckDB database, or may not be read.
+        RawStoreUnreadableError: the file is no DuckDB database, no raw store, or may not be read.
+        RawStoreVersionError: a newer version has written it; or an older one, and it is to be read.
+        MigrationError: it could not be brought up to date, and stays as it was.
     """
     if read_only and not path.exists():
         with open_raw_store(path, patience_seconds=patience_seconds):
             pass
     path.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        ExitStack() as until_closed,
+        closing(_connected(path, patience_seconds, read_only=read_only)) as connection,
+    ):
+        if read_only:
+            check_version(connection, path)
+        else:
+            migrate(connection, path, until_closed)
+        yield connection
+
+
+def migrate_raw_store(path: Path, *, patience_seconds: float = 60.0) -> None:
+    """Bring the raw store at `path`, if there is one, up to date; one that is, is only read.
+
+    Raises:
+        RawStoreBusyError, RawStoreUnreadableError, RawStoreVersionError, MigrationError:
+            as `open_raw_store` for writing.
+    """
+    if not path.exists():
+        return
+    with closing(_connected(path, patience_seconds, read_only=True)) as connection:
+        is_current = store_version(connection, path) == VERSION
+    if not is_current:
+        with open_raw_store(path, patience_seconds=patience_seconds):
+            pass
+
+
+def _connected(
+    path: Path, patience_seconds: float, *, read_only: bool
+) -> duckdb.DuckDBPyConnection:
     deadline = time.monotonic() + patience_seconds
     while True:
         try:
-            connection = duckdb.connect(path, read_only=read_only)
-            break
+            return duckdb.connect(path, read_only=read_only)
         except duckdb.Error as error:
             # DuckDB has no class of its own for this, hence the look at the message.
             if "Could not set lock" not in str(error):
@@ -56,9 +88,3 @@ def open_raw_store(
                     f" {patience_seconds:.0f} s: {error}; try again when it is done"
                 ) from error
         time.sleep(0.1)
-    try:
-        if not read_only:
-            connection.execute(DDL.read_text(encoding="utf-8"))
-        yield connection
-    finally:
-        connection.close()

@@ -2,21 +2,39 @@
 
 A shard is a Parquet file that appears under its name only when it is whole and on the disk. Its
 name is `<session>.<number>.<kind>.<digest>.parquet`, with the first 16 hexadecimal digits of the
-sha256 of its bytes.
+sha256 of its bytes. Its metadata says the version of the records that it was written in; a shard
+that does not say it is of version 1.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from warehouse.errors import ShardDamagedError
+from warehouse.errors import ShardDamagedError, ShardNewerError
+from warehouse.records import (
+    VERSION,
+    AnsweredRequest,
+    Failure,
+    Item,
+    LoggedScore,
+    PlannedRequest,
+    ProgramOutcome,
+    RunFile,
+    RunSession,
+    RunSessionEnd,
+    TranslationStatistics,
+    arrow_schema,
+    columns,
+)
+from warehouse.whole_files import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,163 +52,29 @@ ShardKind = Literal[
     "logged_scores",
 ]
 
-_TEXTS = pa.list_(pa.string())
-_TIME = pa.timestamp("us", tz="UTC")
-
-SCHEMAS: dict[ShardKind, pa.Schema] = {
-    "session": pa.schema(
-        {
-            "run_id": pa.string(),
-            "session_id": pa.string(),
-            "item_set": pa.string(),
-            "protocol": pa.string(),
-            "model_id": pa.string(),
-            "model_revision": pa.string(),
-            "tokenizer_id": pa.string(),
-            "context_length": pa.int64(),
-            "benchmark_ids": _TEXTS,
-            "endpoints": _TEXTS,
-            "engine": pa.string(),
-            "engine_version": pa.string(),
-            "server_arguments": pa.string(),
-            "gpu_names": _TEXTS,
-            "concurrency": pa.int32(),
-            "batch_size": pa.int32(),
-            "configuration": pa.string(),
-            "code_commit": pa.string(),
-            "python_version": pa.string(),
-            "started_at": _TIME,
-        }
-    ),
-    "session_end": pa.schema(
-        {
-            "session_id": pa.string(),
-            "request_count": pa.int64(),
-            "answered_count": pa.int64(),
-            "failed_count": pa.int64(),
-            "finished_at": _TIME,
-        }
-    ),
-    "files": pa.schema(
-        {
-            "run_id": pa.string(),
-            "benchmark_id": pa.string(),
-            "role": pa.string(),
-            "file_name": pa.string(),
-            "sha256": pa.string(),
-            "departure": pa.string(),
-        }
-    ),
-    "items": pa.schema(
-        {
-            "item_hash": pa.string(),
-            "item_set": pa.string(),
-            "benchmark_id": pa.string(),
-            "item_id": pa.string(),
-            "item_index": pa.int64(),
-            "subset": pa.string(),
-            "cluster_id": pa.string(),
-            "fields": pa.string(),
-            "target": pa.string(),
-            "golds": _TEXTS,
-            "choices": _TEXTS,
-            "gold_index": pa.int32(),
-        }
-    ),
-    "requests": pa.schema(
-        {
-            "run_id": pa.string(),
-            "benchmark_id": pa.string(),
-            "protocol_version": pa.string(),
-            "scorer": pa.string(),
-            "item_hash": pa.string(),
-            "sample_index": pa.int32(),
-            "variant_index": pa.int32(),
-            "purpose": pa.string(),
-            "request_id": pa.string(),
-            "target_token_ids": pa.list_(pa.int32()),
-            "model_id": pa.string(),
-            "model_revision": pa.string(),
-            "tokenizer_id": pa.string(),
-            "kind": pa.string(),
-            "prompt_id": pa.string(),
-            "prompt_text": pa.string(),
-            "continuations": _TEXTS,
-            "decoding": pa.string(),
-            "prompt_token_count": pa.int64(),
-            "dropped_token_count": pa.int64(),
-        }
-    ),
-    "answers": pa.schema(
-        {
-            "request_id": pa.string(),
-            "session_id": pa.string(),
-            "endpoint": pa.string(),
-            "input_token_count": pa.int64(),
-            "output_token_count": pa.int64(),
-            "cached_token_count": pa.int64(),
-            "attempt_count": pa.int32(),
-            "latency_seconds": pa.float64(),
-            "answered_at": _TIME,
-            # Null for a log-likelihood request.
-            "completion_text": pa.string(),
-            "stop_reason": pa.string(),
-            "completion_token_ids": pa.list_(pa.int32()),
-            # Null for a generation request; otherwise one element per continuation.
-            "log_likelihoods": pa.list_(pa.float64()),
-            "token_counts": pa.list_(pa.int32()),
-            "is_single_token": pa.bool_(),
-        }
-    ),
-    "failures": pa.schema(
-        {
-            "request_id": pa.string(),
-            "session_id": pa.string(),
-            "endpoint": pa.string(),
-            "error": pa.string(),
-            "attempt_count": pa.int32(),
-            "failed_at": _TIME,
-        }
-    ),
-    "translations": pa.schema(
-        {
-            "request_id": pa.string(),
-            "item_hash": pa.string(),
-            "measure_id": pa.string(),
-            "measure_version": pa.int32(),
-            # By length of the n-gram, 1 to 4.
-            "match_counts": pa.list_(pa.int32()),
-            "ngram_counts": pa.list_(pa.int32()),
-            "candidate_length": pa.int32(),
-            "reference_length": pa.int32(),
-            "sentence_bleu": pa.float64(),
-            "measured_at": _TIME,
-        }
-    ),
-    "programs": pa.schema(
-        {
-            "request_id": pa.string(),
-            "item_hash": pa.string(),
-            "measure_id": pa.string(),
-            "measure_version": pa.int32(),
-            "outcome": pa.string(),
-            "error_head": pa.string(),
-            "wall_seconds": pa.float64(),
-            "measured_at": _TIME,
-        }
-    ),
-    "logged_scores": pa.schema(
-        {
-            "request_id": pa.string(),
-            "item_hash": pa.string(),
-            "metric": pa.string(),
-            "is_main": pa.bool_(),
-            "logged_score": pa.float64(),
-            "answer_text": pa.string(),
-        }
-    ),
+SHARDS: dict[ShardKind, type] = {
+    "session": RunSession,
+    "session_end": RunSessionEnd,
+    "files": RunFile,
+    "items": Item,
+    "requests": PlannedRequest,
+    "answers": AnsweredRequest,
+    "failures": Failure,
+    "translations": TranslationStatistics,
+    "programs": ProgramOutcome,
+    "logged_scores": LoggedScore,
 }
-"""Columns of each kind of shard; the raw store's tables have the same ones."""
+"""The rows of each kind of shard."""
+
+SCHEMAS = {kind: arrow_schema(row) for kind, row in SHARDS.items()}
+"""The columns of each kind of shard, as they are written."""
+
+VERSION_KEY = b"evalwh.version"
+"""Where the Parquet file says in which version of the records it was written."""
+
+
+NAME = re.compile(r"[^.]+\.\d{6,}\.(?P<kind>\w+)\.(?P<digest>[0-9a-f]{16})\.parquet")
+"""Session, number, kind and digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +82,8 @@ class ShardFile:
     """A shard on the disk, by its name."""
 
     path: Path
-    kind: ShardKind
+    kind: str
+    """What it holds: a `ShardKind`, but for shards that a later version has written."""
     digest: str
 
     @property
@@ -223,22 +108,17 @@ def write_shard(
     if table.schema != SCHEMAS[kind]:
         raise ValueError(f"a shard of {kind} has the columns {table.schema}, not {SCHEMAS[kind]}")
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", compression_level=1)
+    pq.write_table(
+        table.replace_schema_metadata({VERSION_KEY: str(VERSION)}),
+        sink,
+        compression="zstd",
+        compression_level=1,
+    )
     content = sink.getvalue()
     digest = hashlib.sha256(content).hexdigest()[:16]
     path = folder / f"{session_id}.{number:06d}.{kind}.{digest}.parquet"
-    temporary = folder / f".{path.name}.tmp"
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        # The name is on the disk only when its folder is.
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content)
     return ShardFile(path, kind, digest)
 
 
@@ -247,31 +127,76 @@ def shard_files(folder: Path) -> Iterator[ShardFile]:
     if not folder.is_dir():
         return
     for path in sorted(folder.glob("*.parquet")):
-        parts = path.name.split(".")
-        if len(parts) == 5 and parts[2] in get_args(ShardKind):
-            yield ShardFile(path, parts[2], parts[3])  # type: ignore[arg-type]
+        if named := NAME.fullmatch(path.name):
+            yield ShardFile(path, named["kind"], named["digest"])
 
 
-def read_shard(shard: ShardFile) -> pa.Table:
-    """The shard's table, after a look at every byte.
+class Shard(NamedTuple):
+    """What a shard holds, in the columns of this version."""
+
+    kind: ShardKind
+    version: int
+    """Version of the records that it was written in."""
+    table: pa.Table
+
+
+def read_shard(file: ShardFile) -> Shard:
+    """The shard, after a look at every byte; what came after its version has its declared value.
 
     Raises:
         ShardDamagedError: the bytes are not those that were written, or no shard of that kind.
+        ShardNewerError: a later version of this project has written it.
     """
-    content = shard.path.read_bytes()
+    content = file.path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()[:16]
-    if digest != shard.digest:
+    if digest != file.digest:
         raise ShardDamagedError(
-            f"{shard.path} is damaged: its bytes have the digest {digest}, its name says"
-            f" {shard.digest}"
+            f"{file.path} is damaged: its bytes have the digest {digest}, its name says"
+            f" {file.digest}"
         )
     try:
         table = pq.read_table(pa.BufferReader(content))
     except pa.ArrowException as error:
-        raise ShardDamagedError(f"{shard.path} is no Parquet file: {error}") from error
-    if table.schema != SCHEMAS[shard.kind]:
-        raise ShardDamagedError(
-            f"{shard.path} has the columns {table.schema.names}; {shard.kind} has"
-            f" {SCHEMAS[shard.kind].names}"
+        raise ShardDamagedError(f"{file.path} is no Parquet file: {error}") from error
+    version = _version(file, table.schema)
+    if file.kind not in SHARDS:
+        raise ShardDamagedError(f"{file.path} names no kind of shard; there are {list(SHARDS)}")
+    kind = cast("ShardKind", file.kind)
+    return Shard(kind, version, _brought_up(file, kind, version, table))
+
+
+def _version(file: ShardFile, found: pa.Schema) -> int:
+    said: bytes = (found.metadata or {}).get(VERSION_KEY, b"1")
+    if not said.isdigit() or int(said) < 1:
+        raise ShardDamagedError(f"{file.path} says that it is of version {said!r}")
+    if int(said) > VERSION:
+        raise ShardNewerError(
+            f"{file.path} was written by a newer evalwh: it is of version {int(said)}, and this one"
+            f" reads up to {VERSION}. It stays where it is; update evalwh and run"
+            " `evalwh load` again"
         )
-    return table
+    return int(said)
+
+
+def _brought_up(file: ShardFile, kind: ShardKind, version: int, table: pa.Table) -> pa.Table:
+    """The table with the columns of this version, if it has those of its own."""
+    declared = columns(SHARDS[kind])
+    known = {one.name: one.arrow_type for one in declared if one.since.version <= version}
+    found = {one.name: one.type for one in table.schema}
+    if found != known:
+        differing = sorted(
+            f"{name} ({found.get(name, 'missing')})"
+            for name in found.keys() | known.keys()
+            if found.get(name) != known.get(name)
+        )
+        raise ShardDamagedError(
+            f"{file.path} has other columns than {kind} of version {version}:"
+            f" {', '.join(differing)}"
+        )
+    arrays = [
+        table[one.name]
+        if one.name in found
+        else pa.repeat(pa.scalar(one.since.earlier, one.arrow_type), table.num_rows)
+        for one in declared
+    ]
+    return pa.table(arrays, schema=SCHEMAS[kind])

@@ -13,7 +13,7 @@ from inference.asking.client import Answer, Failure
 from warehouse.shard_files import SCHEMAS, write_shard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from inference.planning.tokenizers import Tokenizer
@@ -81,8 +81,8 @@ class Recorder:
             if results and self._on_acknowledged is not None:
                 self._on_acknowledged(results)
 
-    async def write(self, kind: ShardKind, rows: list[dict[str, Any]]) -> None:
-        """Write `rows` as a shard of `kind`."""
+    async def write(self, kind: ShardKind, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write `rows`, which are records of that kind, as a shard."""
         if rows:
             names = SCHEMAS[kind].names
             columns = {name: [row[name] for row in rows] for name in names}

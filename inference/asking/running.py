@@ -20,7 +20,7 @@ from inference.asking.endpoints import (
 )
 from inference.asking.recording import Recorder
 from inference.asking.sessions import only_session, run_id, session_row
-from inference.errors import EndpointError, ItemsError
+from inference.errors import EndpointError, ItemsError, RunError
 from inference.planning.declarations import read_benchmark
 from inference.planning.few_shot import split_items
 from inference.planning.files import cached_files, demo_files
@@ -168,7 +168,10 @@ async def _run(config: RunConfig, progress: RunProgress) -> RunReport:
         report = RunReport(name, new_session_id())
         with only_session(config.shards, name):
             # What earlier sessions left tells what need not be asked.
-            await asyncio.to_thread(load, config.shards, config.store)
+            held = await asyncio.to_thread(load, config.shards, config.store)
+            if held.newer:
+                # What they hold would be asked again.
+                raise RunError("\n".join(held.newer))
             await _Session(config, progress, client, servers, target, report).ask()
         return report
 
@@ -328,6 +331,7 @@ async def _write_plan(
                 "file_name": file.path.name if not file.name else f"{file.name}/{file.path.name}",
                 "sha256": file.sha256,
                 "departure": file.departure,
+                "protocol_version": benchmark.protocol_version,
             }
             for file in prepared.files
         ],

@@ -11,17 +11,18 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from inference.asking.client import ClientSettings
 from inference.errors import RunError
 from inference.planning.declarations import BENCHMARKS, benchmark_ids, protocols_of
-from inference.provenance import code_commit
+from inference.provenance import code_commit, code_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from inference.planning.requests import Model
+    from warehouse.records import RunSession
 
 ItemSet = Literal["real", "demo"]
 """real: the benchmark's own items. demo: a few written for this project, in its format."""
@@ -114,7 +115,7 @@ def session_row(
     server_arguments: str,
     gpu_names: list[str] | None,
     context_length: int,
-) -> dict[str, Any]:
+) -> RunSession:
     """The session as it is stored: all that a reader may want to know about how it was asked."""
     return {
         "run_id": run_id(model, config.protocol, config.item_set),
@@ -135,6 +136,7 @@ def session_row(
         "batch_size": config.client.batch_size,
         "configuration": config.as_json(),
         "code_commit": code_commit(),
+        "code_version": code_version(),
         "python_version": platform.python_version(),
         "started_at": datetime.now(UTC),
     }

@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from warehouse.errors import QueryError
+from warehouse.whole_files import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -110,13 +111,11 @@ def export_samples(
 
 def _write_lines(path: Path, lines: Iterable[str]) -> int:
     """The number of lines, which are in the file wholly or not at all."""
-    temporary = path.with_name(f".{path.name}.tmp")
     count = 0
-    with temporary.open("w", encoding="utf-8") as file:
+    with whole_file(path) as written, written.open("w", encoding="utf-8") as file:
         for line in lines:
             file.write(line + "\n")
             count += 1
-    temporary.replace(path)
     return count
 
 

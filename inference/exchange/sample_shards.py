@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from inference.exchange.logged_samples import NO_FILTER
 from inference.planning.requests import prompt_id
-from inference.provenance import code_commit
+from inference.provenance import code_commit, code_version
 from warehouse.shard_files import SCHEMAS, write_shard
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ def _session(run: LoggedRun, benchmark_ids: list[str]) -> dict[str, Any]:
         "server_arguments": run.invocation,
         "configuration": run.configuration,
         "code_commit": code_commit(),
+        "code_version": code_version(),
         "started_at": run.logged_at,
     }
 
@@ -129,6 +130,7 @@ def _file(run: LoggedRun, benchmark_id: str) -> dict[str, Any]:
         "file_name": f"samples_{run.task}.jsonl",
         "sha256": run.digest,
         "departure": "",
+        "protocol_version": run.task_version,
     }
 
 

@@ -148,6 +148,8 @@ def _table(one: Measure, work: list[Work]) -> pa.Table:
             "measure_version": one.version,
             **asdict(result),
             "measured_at": now,
+            # Of programs; other measures have no such column.
+            "is_recorded": False,
         }
         for each, result in zip(work, one.results(work), strict=True)
     ]

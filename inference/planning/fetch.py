@@ -12,7 +12,6 @@ import hashlib
 import lzma
 import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from urllib3.exceptions import HTTPError
 from inference.errors import BenchmarkFileError
 from inference.planning.files import sha256_of, verified
 from inference.planning.sources import UNPINNED
+from warehouse.whole_files import publish, whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -172,7 +172,7 @@ def _download(url: str, path: Path, sha256: str) -> bool:
         raise BenchmarkFileError(
             f"{url} is not the declared file: its sha256 is {found}, expected {sha256}"
         )
-    part.replace(path)
+    publish(part, path)
     return True
 
 
@@ -181,19 +181,16 @@ def _keep(source: Path, path: Path, sha256: str, where: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
     opened = lzma.open if source.suffix == ".xz" and path.suffix != ".xz" else open
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with opened(source, "rb") as packed, os.fdopen(descriptor, "wb") as unpacked:
-            while block := packed.read(BLOCK):
-                digest.update(block)
-                unpacked.write(block)
-        if sha256 not in (digest.hexdigest(), UNPINNED):
-            raise BenchmarkFileError(
-                f"{where} is not the declared file: its sha256 is {digest.hexdigest()}, expected"
-                f" {sha256}"
-            )
-        Path(temporary).replace(path)
+        with whole_file(path) as written:
+            with opened(source, "rb") as packed, written.open("wb") as unpacked:
+                while block := packed.read(BLOCK):
+                    digest.update(block)
+                    unpacked.write(block)
+            if sha256 not in (digest.hexdigest(), UNPINNED):
+                raise BenchmarkFileError(
+                    f"{where} is not the declared file: its sha256 is {digest.hexdigest()},"
+                    f" expected {sha256}"
+                )
     except (lzma.LZMAError, EOFError) as error:
         raise BenchmarkFileError(f"{where} cannot be unpacked: {error}") from error
-    finally:
-        Path(temporary).unlink(missing_ok=True)

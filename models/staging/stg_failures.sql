@@ -5,13 +5,7 @@ source as (
 ),
 
 final as (
-    select
-        request_id,
-        session_id,
-        endpoint,
-        error,
-        attempt_count,
-        failed_at
+    select {{ declared_columns() }}
     from source
 )
 

@@ -5,11 +5,7 @@ source as (
 ),
 
 final as (
-    select
-        request_id,
-        completion_text,
-        stop_reason,
-        completion_token_ids
+    select {{ declared_columns() }}
     from source
 )
 

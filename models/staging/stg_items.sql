@@ -5,19 +5,7 @@ source as (
 ),
 
 final as (
-    select
-        item_hash,
-        item_set,
-        benchmark_id,
-        item_id,
-        item_index,
-        subset,
-        cluster_id,
-        fields,
-        target,
-        golds,
-        choices,
-        gold_index
+    select {{ declared_columns() }}
     from source
 )
 

@@ -5,12 +5,7 @@ source as (
 ),
 
 final as (
-    select
-        request_id,
-        continuation_index,
-        log_likelihood,
-        token_count,
-        is_single_token
+    select {{ declared_columns() }}
     from source
 )
 

@@ -5,13 +5,7 @@ source as (
 ),
 
 final as (
-    select
-        request_id,
-        item_hash,
-        metric,
-        is_main,
-        logged_score,
-        answer_text
+    select {{ declared_columns() }}
     from source
 )
 

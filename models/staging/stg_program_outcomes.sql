@@ -5,15 +5,7 @@ source as (
 ),
 
 final as (
-    select
-        request_id,
-        item_hash,
-        measure_id,
-        measure_version,
-        outcome,
-        error_head,
-        wall_seconds,
-        measured_at
+    select {{ declared_columns() }}
     from source
 )
 

@@ -5,9 +5,7 @@ source as (
 ),
 
 final as (
-    select
-        prompt_id,
-        prompt_text
+    select {{ declared_columns() }}
     from source
 )
 

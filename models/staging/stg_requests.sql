@@ -5,18 +5,7 @@ source as (
 ),
 
 final as (
-    select
-        request_id,
-        model_id,
-        model_revision,
-        tokenizer_id,
-        kind,
-        prompt_id,
-        continuations,
-        decoding,
-        sample_index,
-        prompt_token_count,
-        dropped_token_count
+    select {{ declared_columns() }}
     from source
 )
 

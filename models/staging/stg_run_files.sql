@@ -5,13 +5,7 @@ source as (
 ),
 
 final as (
-    select
-        run_id,
-        benchmark_id,
-        role,
-        file_name,
-        sha256,
-        departure
+    select {{ declared_columns() }}
     from source
 )
 

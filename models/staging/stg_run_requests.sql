@@ -5,17 +5,7 @@ source as (
 ),
 
 final as (
-    select
-        run_id,
-        benchmark_id,
-        protocol_version,
-        scorer,
-        item_hash,
-        sample_index,
-        variant_index,
-        purpose,
-        request_id,
-        target_token_ids
+    select {{ declared_columns() }}
     from source
 )
 

@@ -5,12 +5,7 @@ source as (
 ),
 
 final as (
-    select
-        session_id,
-        request_count,
-        answered_count,
-        failed_count,
-        finished_at
+    select {{ declared_columns() }}
     from source
 )
 

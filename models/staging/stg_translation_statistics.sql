@@ -5,16 +5,7 @@ source as (
 ),
 
 final as (
-    select
-        request_id,
-        item_hash,
-        measure_id,
-        measure_version,
-        match_counts,
-        ngram_counts,
-        candidate_length,
-        reference_length,
-        measured_at
+    select {{ declared_columns() }}
     from source
 )
 

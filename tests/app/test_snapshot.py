@@ -215,7 +215,7 @@ def test_an_open_snapshot_keeps_nobody_from_reading_or_writing_the_file(source):
 def test_the_two_newest_snapshots_are_kept_and_old_unfinished_copies_are_not(source):
     write_build(source, "1")
     folder = open_snapshot(source).path.parent
-    old, recent = folder / "old.duckdb.1.copying", folder / "recent.duckdb.2.copying"
+    old, recent = folder / ".old.duckdb.1.tmp", folder / ".recent.duckdb.2.tmp"
     old.touch()
     recent.touch()
     os.utime(old, (time.time() - 2 * ABANDONED_COPY_SECONDS,) * 2)

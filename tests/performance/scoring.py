@@ -101,9 +101,14 @@ def add_model(connection: duckdb.DuckDBPyConnection, number: int, scale: float) 
     run, model = f"model_{number}-00000000", f"lab/model-{number}"
     connection.execute(
         """
-        insert into raw.run_sessions
-        select ?, ?, 'real', 'reference', ?, 'r1', 't1', 4096, [], [], 'sglang', '0', '{}', [], 1,
-            1, '{}', 'c', '3.11', now()""",
+        insert into raw.run_sessions by name
+        select
+            ? as run_id, ? as session_id, 'real' as item_set, 'reference' as protocol,
+            ? as model_id, 'r1' as model_revision, 't1' as tokenizer_id, 4096 as context_length,
+            []::varchar[] as benchmark_ids, []::varchar[] as endpoints, 'sglang' as engine,
+            '0' as engine_version, '{}'::json as server_arguments, []::varchar[] as gpu_names,
+            1 as concurrency, 1 as batch_size, '{}'::json as configuration, 'c' as code_commit,
+            '3.11' as python_version, now() as started_at""",
         [run, run, model],
     )
     for benchmark_id, (count, samples, choices, scorer, _) in BENCHMARKS.items():

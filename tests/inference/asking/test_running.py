@@ -16,6 +16,7 @@ import urllib.request
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 from aiohttp import web
 from rich.console import Console
@@ -28,8 +29,9 @@ from inference.errors import EndpointError, RunError
 from inference.planning.declarations import read_benchmark
 from tests.dbt_project import REPOSITORY
 from tests.inference.asking.stub_server import MODEL, stub_server
+from tests.warehouse.written_shards import write_as_shard
 from warehouse.loading import load
-from warehouse.shard_files import shard_files
+from warehouse.shard_files import VERSION_KEY, shard_files
 
 EVALWH = str(Path(sys.executable).parent / "evalwh")
 
@@ -182,6 +184,15 @@ def test_a_server_with_another_model_is_refused(config):
         pytest.raises(EndpointError, match="serves 'other/model'"),
     ):
         ask(config, stub)
+
+
+def test_what_a_newer_version_has_answered_is_not_asked_again(config):
+    table = pa.table({"request_id": ["a request"]})
+    write_as_shard(config.shards, table, "answers", {VERSION_KEY: "99"})
+    with stub_server() as stub:
+        with pytest.raises(RunError, match="newer evalwh: it is of version 99"):
+            ask(config, stub)
+        assert stub.calls == []
 
 
 def test_two_sessions_of_a_run_are_not_at_once(tmp_path):
