@@ -9,6 +9,7 @@ CORE := $(VENV)/core.stamp
 DEV := $(VENV)/dev.stamp
 FAILED := $(VENV)/build.failed
 SQL := models analyses tests/warehouse warehouse/macros warehouse/ddl inference/benchmarks
+YAML := models analyses warehouse/macros warehouse/seeds $(wildcard *.yml .*.yaml .yamllint)
 SGLANG := .venv-sglang
 # -qq: warnings about the machine's own pip settings would bury what matters; errors still show.
 INSTALL := $(BIN)/python -m pip install -qq -c $(LOCK) -e
@@ -51,11 +52,12 @@ test-sglang: $(DEV) ## Set up a real SGLang server on the CPU and test against i
 	@bash tests/sglang/environment.sh $(SGLANG)
 	@EVALWH_SGLANG_PYTHON=$(SGLANG)/bin/python $(BIN)/pytest tests/sglang
 
-check: $(DEV) ## Lint Python and SQL, check types, parse the dbt project
+check: $(DEV) ## Lint Python, SQL and YAML, check types, parse the dbt project
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
 	$(BIN)/sqlfluff lint --disable-progress-bar $(SQL)
+	$(BIN)/yamllint --strict $(YAML)
 	$(BIN)/dbt --quiet --warn-error --no-partial-parse parse
 
 docs: $(CORE) ## Write the documentation of every table into one HTML file

@@ -49,14 +49,14 @@ def mmlu_of(model_id: str) -> dict[str, str]:
     return {"source_id": SOURCE, "model_id": model_id, "benchmark_id": "mmlu"}
 
 
+CAUTIOUS = ("--indirect-selection", "cautious")
+"""Tests of what is selected only."""
+
 BUILDS = {
     "rules of registers": (),
-    "sentences over registers": ("--select", "+path:models/staging"),
-    "ancestry": ("--select", "+int_model_ancestry"),
-    "budgets": (
-        *("--select", "+fct_token_budgets", "hand_checked_budgets"),
-        *("--indirect-selection", "cautious"),
-    ),
+    "sentences over registers": ("--select", "+path:models/staging", *CAUTIOUS),
+    "ancestry": ("--select", "+int_model_ancestry", *CAUTIOUS),
+    "budgets": ("--select", "+fct_token_budgets", "hand_checked_budgets", *CAUTIOUS),
 }
 """How far each build goes. What a failed test is of is not built upon, so that a fault which only
 shows later needs a build without earlier ones."""
