@@ -9,7 +9,7 @@ import pyarrow as pa
 from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb.func import FunctionNullHandling, PythonUDFType
 from duckdb.sqltypes import DOUBLE, INTEGER, VARCHAR
-from scipy.stats import t as student_t
+from scipy.special import stdtr, stdtrit
 
 from warehouse.raw_store import open_raw_store
 from warehouse.text_functions import full_lower, nfkc, squad_form, token_sort_ratio
@@ -33,7 +33,7 @@ def student_t_two_sided_p(
     """
     t_values = abs(t_statistic.to_numpy())
     degrees = degrees_of_freedom.to_numpy()
-    return pa.array(2.0 * student_t.sf(t_values, degrees), type=pa.float64())
+    return pa.array(2.0 * stdtr(degrees, -t_values), type=pa.float64())
 
 
 def student_t_quantile(
@@ -45,7 +45,7 @@ def student_t_quantile(
     """
     probabilities = probability.to_numpy()
     degrees = degrees_of_freedom.to_numpy()
-    return pa.array(student_t.ppf(probabilities, degrees), type=pa.float64())
+    return pa.array(stdtrit(degrees, probabilities), type=pa.float64())
 
 
 FUNCTIONS: tuple[tuple[Callable[..., Any], list[DuckDBPyType], DuckDBPyType], ...] = (

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 from models.estimation.errors import EstimationError, InsufficientDataError
 from models.estimation.missing_data import (
@@ -167,7 +167,7 @@ def analyse_components(
         difference_sum += difference
         difference_squares += difference**2
 
-    quantile = float(student_t.ppf((1.0 + confidence) / 2.0, group_count - 1))
+    quantile = float(stdtrit(group_count - 1, (1.0 + confidence) / 2.0))
     squares = np.maximum(difference_squares - difference_sum**2 / group_count, 0.0)
     variance = projection_variance(moments, components.eigenvectors, cells, standard_errors)
     return ComponentAnalysis(
