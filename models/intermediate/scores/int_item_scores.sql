@@ -1,8 +1,6 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
     unique_key='run_benchmark_id',
-    on_schema_change='fail',
     post_hook='{{ forget_lost_runs() }}'
 ) }}
 
