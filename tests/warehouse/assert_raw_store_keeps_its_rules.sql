@@ -1,5 +1,5 @@
--- What models were asked and answered came over a network and from files of others. The rules of all
--- its tables stand in one test, which is one query.
+-- What models were asked and answered came over a network and from files of others. The rules of
+-- all its tables stand in one test, which is one query.
 select
     'stg_run_sessions' as table_name,
     broken.*
