@@ -9,6 +9,7 @@ CORE := $(VENV)/core.stamp
 DEV := $(VENV)/dev.stamp
 FAILED := $(VENV)/build.failed
 SQL := models analyses tests/warehouse warehouse/macros warehouse/migrations inference/benchmarks
+YAML := models analyses warehouse/macros warehouse/seeds $(wildcard *.yml .*.yaml .yamllint)
 SGLANG := .venv-sglang
 # Pages and the sandbox's worker do their work when they are imported; dbt models are documented by dbt.
 API := app '!app.main' '!app.views' inference '!inference.measuring.sandbox_worker' warehouse \
@@ -54,11 +55,12 @@ test-sglang: $(DEV) ## Set up a real SGLang server on the CPU and test against i
 	@bash tests/sglang/environment.sh $(SGLANG)
 	@EVALWH_SGLANG_PYTHON=$(SGLANG)/bin/python $(BIN)/pytest tests/sglang
 
-check: $(DEV) ## Lint Python and SQL, check types, parse the dbt project
+check: $(DEV) ## Lint Python, SQL and YAML, check types, parse the dbt project
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
 	$(BIN)/sqlfluff lint --disable-progress-bar $(SQL)
+	$(BIN)/yamllint --strict $(YAML)
 	$(BIN)/dbt --quiet --warn-error --no-partial-parse parse
 
 # pdoc evaluates annotations that only the type checker ever sees, and warns of each.

@@ -10,7 +10,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 from duckdb.func import FunctionNullHandling, PythonUDFType
 from duckdb.sqltypes import DOUBLE, INTEGER, VARCHAR
-from scipy.stats import t as student_t
+from scipy.special import stdtr, stdtrit
 
 from warehouse.errors import WarehouseError
 from warehouse.raw_store import open_raw_store
@@ -35,7 +35,7 @@ def student_t_two_sided_p(
     """
     t_values = abs(t_statistic.to_numpy())
     degrees = degrees_of_freedom.to_numpy()
-    return pa.array(2.0 * student_t.sf(t_values, degrees), type=pa.float64())
+    return pa.array(2.0 * stdtr(degrees, -t_values), type=pa.float64())
 
 
 def student_t_quantile(
@@ -47,7 +47,7 @@ def student_t_quantile(
     """
     probabilities = probability.to_numpy()
     degrees = degrees_of_freedom.to_numpy()
-    return pa.array(student_t.ppf(probabilities, degrees), type=pa.float64())
+    return pa.array(stdtrit(degrees, probabilities), type=pa.float64())
 
 
 FUNCTIONS: tuple[tuple[Callable[..., Any], list[DuckDBPyType], DuckDBPyType], ...] = (

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,7 +100,7 @@ class Jackknife:
 
     def uncertainty(self, confidence: float = 0.95) -> Uncertainty:
         """From the replicates added so far; `confidence` is the coverage aimed at."""
-        quantile = float(student_t.ppf((1.0 + confidence) / 2.0, self._plain.count - 1))
+        quantile = float(stdtrit(self._plain.count - 1, (1.0 + confidence) / 2.0))
         centre, margin = self._scaled.centre, quantile * self._scaled.standard_error()
         return Uncertainty(
             standard_error=self._plain.standard_error(),

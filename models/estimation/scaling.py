@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from scipy.stats import t as student_t
-from statsmodels.regression.linear_model import OLS
+from scipy.special import stdtr, stdtrit
 
 from models.estimation.errors import EstimationError
 from models.estimation.jackknife import Jackknife
@@ -78,7 +77,7 @@ def fit_ols(
         return ScalingFit("ols", len(x), lineage_count)
     x_mean = float(x.mean())
     sum_of_squares = float(((x - x_mean) ** 2).sum())
-    quantile = float(student_t.ppf((1.0 + confidence) / 2.0, len(x) - 2))
+    quantile = float(stdtrit(len(x) - 2, (1.0 + confidence) / 2.0))
     if _is_constant(y):
         return ScalingFit(
             "ols",
@@ -97,9 +96,13 @@ def fit_ols(
             t_quantile=quantile,
         )
     # Compute is centred so that the two coefficients are uncorrelated: exact at 1e20 and more.
-    fitted = OLS(y, np.column_stack([np.ones_like(x), x - x_mean])).fit()
-    slope = float(fitted.params[1])
-    standard_error = float(fitted.bse[1])
+    centred_x, centred_y = x - x_mean, y - y.mean()
+    slope = float(centred_x @ centred_y) / sum_of_squares
+    residuals = centred_y - slope * centred_x
+    residual_sum_of_squares = float(residuals @ residuals)
+    mean_square = residual_sum_of_squares / (len(x) - 2)
+    standard_error = float(np.sqrt(mean_square / sum_of_squares))
+    r_squared = 1.0 - residual_sum_of_squares / float(centred_y @ centred_y)
     return ScalingFit(
         method="ols",
         model_count=len(x),
@@ -108,11 +111,11 @@ def fit_ols(
         slope_standard_error=standard_error,
         slope_ci_low=slope - quantile * standard_error,
         slope_ci_high=slope + quantile * standard_error,
-        intercept=float(fitted.params[0]) - slope * x_mean,
-        pearson=float(np.copysign(np.sqrt(max(fitted.rsquared, 0.0)), slope)),
-        r_squared=float(fitted.rsquared),
-        p_value=float(fitted.pvalues[1]),
-        residual_standard_deviation=float(np.sqrt(fitted.mse_resid)),
+        intercept=float(y.mean()) - slope * x_mean,
+        pearson=float(np.copysign(np.sqrt(max(r_squared, 0.0)), slope)),
+        r_squared=r_squared,
+        p_value=_two_sided_p(slope, standard_error, len(x) - 2),
+        residual_standard_deviation=float(np.sqrt(mean_square)),
         x_min=float(x.min()),
         x_max=float(x.max()),
         x_mean=x_mean,
@@ -155,18 +158,21 @@ def fit_lineage_jackknife(
     jackknife.add(without)
     slope = jackknife.uncertainty(confidence)
     standard_error = float(slope.standard_error)
-    p_value = NAN
-    if standard_error > 0.0:
-        statistic = abs(line.slope) / standard_error
-        p_value = float(2.0 * student_t.sf(statistic, line.lineage_count - 1))
     return replace(
         fit,
         slope_standard_error=standard_error,
         slope_ci_low=float(slope.low),
         slope_ci_high=float(slope.high),
-        p_value=p_value,
+        p_value=_two_sided_p(line.slope, standard_error, line.lineage_count - 1),
         t_quantile=slope.t_quantile,
     )
+
+
+def _two_sided_p(estimate: float, standard_error: float, degrees_of_freedom: int) -> float:
+    """Student's t; NaN without a standard error."""
+    if standard_error == 0.0:
+        return NAN
+    return float(2.0 * stdtr(degrees_of_freedom, -abs(estimate) / standard_error))
 
 
 def _slopes_without_one(x: Floats, y: Floats, group: NDArray[np.intp]) -> Floats:

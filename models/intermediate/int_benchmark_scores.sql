@@ -17,7 +17,7 @@ models as (
 ),
 
 run_scores as (
-    select * from {{ ref('fct_run_scores') }}
+    select * from {{ ref('int_run_scores') }}
 ),
 
 -- The inner join leaves out `math`, which was published beside the study's benchmarks.

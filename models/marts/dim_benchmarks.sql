@@ -1,7 +1,7 @@
 with
 
 benchmarks as (
-    select * from {{ ref('stg_benchmarks') }}
+    select * from {{ ref('int_benchmarks') }}
 ),
 
 final as (
@@ -12,8 +12,8 @@ final as (
         skill,
         metric,
         score_kind,
-        few_shot_count::integer as few_shot_count,
-        item_count::integer as item_count,
+        few_shot_count,
+        item_count,
         chance_score,
         protocol_version,
         counterpart_benchmark_id

@@ -1,7 +1,7 @@
 with
 
 item_scores as (
-    select * from {{ ref('fct_item_scores') }}
+    select * from {{ ref('int_item_scores') }}
 ),
 
 items as (

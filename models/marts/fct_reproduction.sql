@@ -1,11 +1,11 @@
 with
 
 run_scores as (
-    select * from {{ ref('fct_run_scores') }}
+    select * from {{ ref('int_run_scores') }}
 ),
 
 scores as (
-    select * from {{ ref('fct_benchmark_scores') }}
+    select * from {{ ref('int_benchmark_scores') }}
 ),
 
 benchmarks as (

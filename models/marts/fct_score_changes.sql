@@ -9,7 +9,7 @@ scored_samples as (
 ),
 
 item_scores as (
-    select * from {{ ref('fct_item_scores') }}
+    select * from {{ ref('int_item_scores') }}
 ),
 
 piece_scores as (

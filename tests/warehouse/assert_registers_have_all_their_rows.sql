@@ -1,7 +1,5 @@
 -- The registers are transcribed by hand, so a lost or doubled row is an error, not a change; a row
--- added on purpose changes its count here. It waits for the last mart, so that a test that can name
--- the row speaks first.
--- depends_on: {{ ref('fct_scaling_fits') }}
+-- added on purpose changes its count here.
 with
 
 expected (register, expected_row_count) as (

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.dbt_project import REPOSITORY
+from tests.dbt_project import REPOSITORY, dbt_environment, run_dbt
 
 PREFIXES = {"staging": ("stg_",), "intermediate": ("int_",), "marts": ("dim_", "fct_")}
 
@@ -72,26 +73,46 @@ def test_every_mart_column_is_described_and_typed(marts: list[dict[str, Any]]) -
     ] == []
 
 
-def test_staging_reads_seeds_and_sources_only(models: list[dict[str, Any]]) -> None:
-    assert reads_outside(models, "staging", {"seed", "source"}) == []
-
-
-def test_later_layers_read_models_only(models: list[dict[str, Any]]) -> None:
-    assert reads_outside(models, "intermediate", {"model"}) == []
-    assert reads_outside(models, "marts", {"model"}) == []
-
-
-def reads_outside(
-    models: list[dict[str, Any]], of_layer: str, allowed: set[str]
-) -> list[tuple[str, str]]:
-    """Pairs of a model of `of_layer` and something that it reads of a kind not `allowed`."""
-    return [
+def test_layers_read_one_way(models: list[dict[str, Any]]) -> None:
+    layer_of = {model["unique_id"]: layer(model) for model in models}
+    allowed = {
+        # Seeds and sources have no layer.
+        "staging": {None},
+        "intermediate": {"staging", "intermediate"},
+        "marts": {"intermediate"},
+    }
+    assert [
         (model["name"], parent)
         for model in models
-        if layer(model) == of_layer
         for parent in model["depends_on"]["nodes"]
-        if parent.partition(".")[0] not in allowed
-    ]
+        if layer_of.get(parent) not in allowed[layer(model)]
+    ] == []
+
+
+def test_every_mart_has_its_own_yaml_and_its_rules(
+    manifest: dict[str, Any], marts: list[dict[str, Any]]
+) -> None:
+    assert [
+        mart["name"]
+        for mart in marts
+        if not mart["patch_path"].endswith(f"models/marts/{mart['name']}.yml")
+    ] == []
+    with_rules = {
+        node["attached_node"]
+        for node in manifest["nodes"].values()
+        if (node.get("test_metadata") or {}).get("name") == "keeps_its_rules"
+    }
+    assert [m["name"] for m in marts if m["unique_id"] not in with_rules] == ["fct_sample_texts"]
+
+
+def test_unit_tests_pass_which_a_build_of_everything_leaves_out(
+    built_warehouse: Path, tmp_path: Path
+) -> None:
+    for name in ("warehouse.duckdb", "generations.duckdb"):
+        shutil.copy(built_warehouse.parent / name, tmp_path)
+    said = run_dbt("test", "--select", "test_type:unit", env=dbt_environment(tmp_path))
+    assert said.returncode == 0, said.stdout[-8_000:]
+    assert re.search(r"PASS=[1-9]\d* WARN=0 ERROR=0 SKIP=0", said.stdout)
 
 
 def test_analyses_and_exposures_read_marts_only(manifest: dict[str, Any]) -> None:

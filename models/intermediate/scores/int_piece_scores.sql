@@ -6,7 +6,7 @@ pieces as (
 
 item_scores as (
     select scores.*
-    from {{ ref('fct_item_scores') }} as scores
+    from {{ ref('int_item_scores') }} as scores
     where scores.piece_id in (select pieces.piece_id from pieces)
 ),
 

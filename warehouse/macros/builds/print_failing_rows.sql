@@ -1,12 +1,18 @@
 {% macro print_failing_rows(results, row_limit=5) -%}
-{#- Prints the first rows of each failed data test to the terminal, so that a failure names its
-    culprits without a further query. All of them are in the schema `test_failures`. -#}
+{#- Prints the first rows of each failed data test to the terminal, of each rule if it has several,
+    so that a failure names its culprits without a further query. All of them are in the schema
+    `test_failures`. -#}
 {%- if execute -%}
 {%- for result in results
     if result.status in ['fail', 'warn'] and result.node.resource_type == 'test'
        and result.node.relation_name -%}
     {%- set rows = run_query(
-        'select * from ' ~ result.node.relation_name ~ ' limit ' ~ row_limit
+        'select * from ' ~ result.node.relation_name ~ (
+            ' qualify row_number() over (partition by ' ~ (
+                'table_name, rule' if 'as table_name,' in result.node.compiled_code else 'rule'
+            ) ~ ' order by row_key) <= ' ~ row_limit
+            if ' as rule,' in result.node.compiled_code else ' limit ' ~ row_limit
+        )
     ) -%}
     {{ log(result.node.name ~ ': ' ~ result.failures ~ ' failing row(s)', info=true) }}
     {%- for row in rows.rows -%}

@@ -1,0 +1,368 @@
+"""Faults: what may be wrong with the rows of a table, done to a built warehouse and taken back."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HERE = Path(__file__).parent
+
+DAMAGED_VALUES = {
+    "missing": "null",
+    "above 1": "1.7",
+    "below 0": "-0.5",
+    "above 0": "0.5",
+    "too small": "-1",
+    "no number": "'nan'",
+    "unknown word": "'made up'",
+    "unknown key": "'nobody'",
+}
+"""By the fault: what stands in the column instead, as SQL. `twice` repeats the row."""
+
+MADE_UP_VALUES = {
+    "BIGINT": "1",
+    "BOOLEAN": "true",
+    "DATE": "'2026-01-01'",
+    "DOUBLE": "0.5",
+    "INTEGER": "1",
+    "JSON": "'{}'",
+    "TIMESTAMP WITH TIME ZONE": "'2026-01-01'",
+    "VARCHAR": "'made up'",
+}
+"""By the type: what a column holds in the row that a table without rows is given first."""
+
+BEHIND_A_VIEW = {"marts.fct_item_scores": "intermediate.int_item_scores"}
+"""Where the rows of a view are."""
+
+SENTENCES = {
+    "assert_abilities_have_the_variance_of_their_component": (
+        "an ability is doubled",
+        "update marts.fct_model_abilities set ability = 2 * ability"
+        " where panel_id = 'paper_35' and component_index = 1 and model_id = '{model}'",
+        "'paper_35', 1,",
+    ),
+    "assert_ancestry_has_no_cycle": (
+        "a model stands twice on the way to its root",
+        "update intermediate.int_model_ancestry set is_cycle = true"
+        " where model_id = '{model}' and generation = 0",
+        "'{model}'",
+    ),
+    "assert_base_models_have_a_training_stage": (
+        "the only training stage of a model is deleted",
+        "delete from seeds.training_stages where model_id = 'Qwen/Qwen2-7B'",
+        "'Qwen/Qwen2-7B'",
+    ),
+    "assert_complete_panel_has_no_missing_cell": (
+        "a panel that is to be complete misses a cell",
+        "update marts.dim_panels set missing_cell_count = 1 where panel_id = 'complete'",
+        "'complete', 1",
+    ),
+    "assert_complete_publications_have_every_benchmark": (
+        "a published score is deleted",
+        "delete from seeds.published_scores where model_id = '{model}' and benchmark_id = 'mmlu'"
+        " and source_id = 'swallow_evaluation_2024_12'",
+        "'swallow_evaluation_2024_12', '{model}', 'mmlu'",
+    ),
+    "assert_correlations_are_symmetric": (
+        "a correlation is not that of the pair the other way round",
+        "update marts.fct_benchmark_correlations set pearson = pearson / 2 where"
+        " panel_id = 'all' and benchmark_id_1 = 'gsm8k' and benchmark_id_2 = 'mmlu'",
+        "'all', 'gsm8k', 'mmlu'",
+    ),
+    "assert_correlations_equal_the_builtin_aggregate": (
+        "a correlation is off by a millionth",
+        "update marts.fct_benchmark_correlations set pearson = pearson - 1e-6 where"
+        " panel_id = 'all' and benchmark_id_1 = 'gsm8k' and benchmark_id_2 = 'mmlu'",
+        "'all', 'gsm8k', 'mmlu'",
+    ),
+    "assert_eigenvectors_are_orthonormal": (
+        "an element of an eigenvector is doubled",
+        "update marts.fct_component_loadings set eigenvector = 2 * eigenvector"
+        " where panel_id = 'all' and component_index = 1 and benchmark_id = 'mmlu'",
+        "'all', 1, 1,",
+    ),
+    "assert_every_answer_has_its_content": (
+        "an answer lost its completion",
+        "delete from generations.raw.generations where request_id = '{request}'",
+        "'{request}'",
+    ),
+    "assert_every_model_has_a_budget_row_per_language": (
+        "a model has no row of a language",
+        "delete from marts.fct_token_budgets where model_id = '{model}' and language = 'ja'",
+        "'{model}', 4",
+    ),
+    "assert_every_panel_model_has_every_ability": (
+        "a model of a panel has no ability",
+        "delete from marts.fct_model_abilities"
+        " where panel_id = 'paper_35' and component_index = 1 and model_id = '{model}'",
+        "'paper_35', '{model}', 18, 19",
+    ),
+    "assert_every_sample_has_one_score_row": (
+        "a sample has no row among the scores",
+        "delete from intermediate.int_item_scores where request_id = '{request}'",
+        "'{item}'",
+    ),
+    "assert_explained_variance_sums_to_one": (
+        "a component explains more than it does",
+        "update marts.fct_component_variances set explained_variance_ratio = 0.9"
+        " where panel_id = 'all' and component_index = 2",
+        "'all'",
+    ),
+    "assert_finished_runs_have_all_items": (
+        "a run that came to its end has fewer items than the benchmark",
+        "update generations.raw.run_sessions set item_set = 'real', configuration = '{{}}'"
+        " where run_id = '{run}'; delete from generations.raw.run_files where run_id = '{run}'",
+        "'{run}'",
+    ),
+    "assert_intervals_enclose_their_estimate": (
+        "an interval lies above its estimate",
+        "update marts.fct_benchmark_scores set ci_low = score + 0.01, ci_high = score + 0.02"
+        " where model_id = '{model}' and benchmark_id = 'mmlu'",
+        "'fct_benchmark_scores', '{model} mmlu'",
+    ),
+    "assert_loadings_reproduce_correlations": (
+        "a loading is halved",
+        "update marts.fct_component_loadings set loading = loading / 2"
+        " where panel_id = 'paper_35' and component_index = 1 and benchmark_id = 'mmlu'",
+        "'paper_35', ",
+    ),
+    "assert_no_published_score_is_lost": (
+        "a published score is deleted where a publication has gaps",
+        "delete from seeds.published_scores where source_id = 'swallow_evaluation_2024_06'"
+        " and model_id = 'rinna/nekomata-7b' and benchmark_id = 'niilc'",
+        "'rinna/nekomata-7b', 17, 16",
+    ),
+    "assert_no_run_score_is_suspicious": (
+        "a run of 100 items scores zero",
+        "update marts.fct_run_scores set item_set = 'real', item_count = 100, score = 0"
+        " where run_id = '{run}' and benchmark_id = 'mmlu'",
+        "'{run}', 'mmlu', 'the score is zero'",
+    ),
+    "assert_one_preferred_score_per_cell": (
+        "no score of a model on a benchmark is preferred",
+        "update marts.fct_benchmark_scores set is_preferred = false"
+        " where model_id = '{model}' and benchmark_id = 'mmlu'",
+        "'{model}', 'mmlu', 0",
+    ),
+    "assert_panels_do_not_mix_metrics": (
+        "a panel holds a score of another metric",
+        "update marts.fct_benchmark_scores set metric = 'made up'"
+        " where model_id = '{model}' and benchmark_id = 'mmlu'",
+        "'paper_35', 'mmlu', ",
+    ),
+    "assert_publications_have_all_their_scores": (
+        "a publication lost a score",
+        "delete from seeds.published_scores where source_id = 'swallow_evaluation_2024_06'"
+        " and model_id = 'rinna/nekomata-7b' and benchmark_id = 'niilc'",
+        "'swallow_evaluation_2024_06', ",
+    ),
+    "assert_registers_have_all_their_rows": (
+        "a panel is deleted",
+        "delete from seeds.panels where panel_id = 'complete'",
+        "'panels', 3, 2",
+    ),
+    "assert_scaling_slopes_equal_the_builtin_regression": (
+        "a slope is off by a millionth",
+        "update marts.fct_scaling_fits set slope = slope + 1e-6 where panel_id = 'all'"
+        " and target = 'mmlu' and budget_language = 'en' and method = 'ols'",
+        "'all', 'benchmark', 'mmlu', 'en', 'ols'",
+    ),
+    "assert_study_panel_is_complete": (
+        "the study's panel lost a score",
+        "delete from marts.fct_panel_scores"
+        " where panel_id = 'paper_35' and model_id = '{model}' and benchmark_id = 'mmlu'",
+        "'{model}', 'mmlu'",
+    ),
+    "assert_token_bounds_enclose_their_count": (
+        "a lower bound lies above its count",
+        "update marts.fct_token_budgets set token_count_low = token_count + 1"
+        " where model_id = '{model}' and language = 'ja'",
+        "'{model}', 'ja'",
+    ),
+    "assert_token_budgets_equal_the_sums_by_hand": (
+        "a count is not the sum by hand",
+        "update marts.fct_token_budgets set token_count = 2 * token_count"
+        " where model_id = '{model}' and language = 'ja'",
+        "'{model}', 'ja'",
+    ),
+    "assert_total_budget_is_the_sum_of_languages": (
+        "a total is not the sum of its languages",
+        "update marts.fct_token_budgets set token_count = token_count + 1"
+        " where model_id = 'llm-jp/llm-jp-13b-v2.0' and language = 'total'",
+        "'llm-jp/llm-jp-13b-v2.0'",
+    ),
+    "assert_training_stages_are_consistent": (
+        "a reported stage has no count",
+        "update seeds.training_stages set token_count = null"
+        " where model_id = '{model}' and language = 'ja'",
+        "'{model}', 1, 'ja'",
+    ),
+}
+"""By a test whose name is a sentence: what breaks it, how that is done, what its row begins with
+or holds. `{model}` and so on are rows that every build has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault in the rows of a table."""
+
+    table: str
+    """With its schema; `raw` is the raw store's."""
+    columns: str
+    """The column that is damaged; for `twice` those that are unique together."""
+    fault: str
+    test_before: str
+    """The test or constraint that caught it when every rule was a test of its own."""
+
+    @property
+    def tested(self) -> str:
+        """What the tests read: the table, or the staging view of a table of the raw store."""
+        return self.table.replace("raw.", "staging.stg_")
+
+
+@dataclass(frozen=True, slots=True)
+class Catch:
+    """A row of a test that a fault makes fail."""
+
+    test: str
+    rule: str
+    row_key: str
+    found: str | None
+
+
+def faults() -> list[Fault]:
+    """The faults of single rows, as listed in faults.csv."""
+    with (HERE / "faults.csv").open(newline="", encoding="utf-8") as file:
+        return [Fault(**row) for row in csv.DictReader(file)]
+
+
+class DamagedWarehouse:
+    """A copy of a built warehouse and its raw store, in which one fault at a time is tried."""
+
+    def __init__(self, folder: Path, manifest: Path) -> None:
+        """Open `warehouse.duckdb` and `generations.duckdb` in `folder`, which are written."""
+        self.connection = duckdb.connect(folder / "warehouse.duckdb")
+        self.connection.execute(f"attach '{folder / 'generations.duckdb'}' as generations")
+        self._tests = [
+            node
+            for node in json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values()
+            if node["resource_type"] == "test"
+        ]
+        # A table's first `twice` is of its key.
+        self._keys: dict[str, list[str]] = {}
+        for fault in faults():
+            if fault.fault == "twice":
+                self._keys.setdefault(fault.table, fault.columns.split())
+
+    def caught(self, fault: Fault) -> Catch | None:
+        """What reports `fault` with its rule, the key of the damaged row and what was found."""
+        with self._taken_back():
+            try:
+                row_key = self._damage(fault)
+            except duckdb.ConstraintException as error:
+                constraint, _, column = str(error).partition(": ")[2].partition(": ")
+                return Catch("the table itself", constraint, "", column)
+            for test in self._tests_of(fault.tested):
+                for row in self._rows(test):
+                    rule = str(row["rule"])
+                    is_of_columns = rule.partition(" is ")[0].split(", ") == fault.columns.split()
+                    if is_of_columns and row["row_key"] == row_key:
+                        return Catch(test["name"], rule, row["row_key"], row["found"])
+        return None
+
+    def rows_of(self, test_name: str, statement: str) -> list[dict[str, Any]]:
+        """The rows of the test `test_name` after `statement`."""
+        (test,) = (test for test in self._tests if test["name"] == test_name)
+        with self._taken_back():
+            self.connection.execute(statement)
+            return list(self._rows(test))
+
+    def rules(self) -> set[tuple[str, str]]:
+        """Tables and views with each rule that a test of many rules asks of them."""
+        return {
+            (f"{schema}.{name}", rule)
+            for test in self._tests
+            for rule, schema, name in re.findall(
+                r"'([^']+)' as rule,.*?\n +from \"\w+\"\.\"(\w+)\"\.\"(\w+)\"",
+                test["compiled_code"],
+                re.DOTALL,
+            )
+        }
+
+    def sentences(self) -> set[str]:
+        """Tests of one rule each, which is their name."""
+        return {test["name"] for test in self._tests if " as rule" not in test["compiled_code"]}
+
+    def close(self) -> None:
+        """Close the files; every fault was taken back."""
+        self.connection.close()
+
+    def _taken_back(self) -> _TakenBack:
+        return _TakenBack(self.connection)
+
+    def _tests_of(self, table: str) -> list[dict[str, Any]]:
+        schema, _, name = table.partition(".")
+        node = f"{'seed' if schema == 'seeds' else 'model'}.evalwh.{name}"
+        return [
+            test
+            for test in self._tests
+            if node in test["depends_on"]["nodes"] and " as rule" in test["compiled_code"]
+        ]
+
+    def _rows(self, test: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        cursor = self.connection.execute(test["compiled_code"])
+        names = [column[0] for column in cursor.description]
+        for row in cursor.fetchall():
+            yield dict(zip(names, row, strict=True))
+
+    def _damage(self, fault: Fault) -> str:
+        """Do it to the first row of the table; the row's key."""
+        table = BEHIND_A_VIEW.get(fault.table, fault.table)
+        if table.startswith("raw."):
+            table = f"generations.{table}"
+        if self.connection.execute(f"select count(*) from {table}").fetchone() == (0,):
+            self._make_up_a_row(table)
+        first = f"rowid = (select min(rowid) from {table})"
+        names = fault.columns.split()
+        if fault.fault == "twice":
+            self.connection.execute(f"insert into {table} select * from {table} where {first}")
+        else:
+            (names[0],) = names
+            value = DAMAGED_VALUES[fault.fault]
+            self.connection.execute(f"update {table} set {names[0]} = {value} where {first}")
+            names = self._keys[fault.table]
+        values = self.connection.execute(
+            f"select {', '.join(f'{name}::varchar' for name in names)} from {table} where {first}"
+        ).fetchone()
+        assert values is not None
+        return ", ".join(
+            f"{name}={'null' if value is None else value}"
+            for name, value in zip(names, values, strict=True)
+        )
+
+    def _make_up_a_row(self, table: str) -> None:
+        described = self.connection.execute(f"describe {table}").fetchall()
+        values = [MADE_UP_VALUES.get(kind, "[]") for _, kind, *_ in described]
+        self.connection.execute(f"insert into {table} values ({', '.join(values)})")
+
+
+class _TakenBack:
+    """A transaction that is rolled back."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.begin()
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.rollback()
