@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +19,14 @@ FORBIDDEN = {
     "app": {"inference", "models"},
     "warehouse": {"inference", "models", "app"},
 }
+
+INFERENCE = {
+    "planning": set(),
+    "asking": {"planning"},
+    "measuring": set(),
+    "exchange": {"planning"},
+}
+"""Folders of inference that each may import from, besides itself."""
 
 SHELL = {"app/cli.py", "app/commands.py", "app/doctor.py"}
 """The command line may import from every room; pages may not."""
@@ -53,6 +62,33 @@ def test_a_room_imports_only_what_it_may(file: str) -> None:
     imported = {module.partition(".")[0] for module in imported_modules(REPOSITORY / file)}
     forbidden = set() if file in SHELL else FORBIDDEN[file.partition("/")[0]]
     assert imported & forbidden == set()
+
+
+@pytest.mark.parametrize(
+    "file",
+    [file for file in python_files() if file.startswith("inference/") and file.count("/") > 1],
+)
+def test_a_folder_of_inference_imports_only_what_it_may(file: str) -> None:
+    folder = file.split("/")[1]
+    imported = {
+        parts[1]
+        for module in imported_modules(REPOSITORY / file)
+        if (parts := module.split("."))[0] == "inference"
+    }
+    assert imported & INFERENCE.keys() <= INFERENCE[folder] | {folder}
+
+
+def test_no_module_is_reached_by_its_own_imports() -> None:
+    modules = {file.removesuffix(".py").replace("/", "."): file for file in python_files()}
+    graph = {}
+    for module, file in modules.items():
+        imported = imported_modules(REPOSITORY / file)
+        # A name within a module stands for the module.
+        graph[module] = {
+            found for name in imported for found in (name, name.rpartition(".")[0])
+        } & modules.keys()
+    # It raises CycleError, which names the modules of a circle.
+    TopologicalSorter(graph).prepare()
 
 
 @pytest.mark.parametrize("file", python_files())

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from inference.asking.running import benchmark_files
 from inference.errors import BenchmarkFileError, RunError
-from inference.planning.declarations import read_benchmark
+from inference.planning.declarations import check_fields, read_benchmark
 from inference.planning.files import demo_files
 from inference.planning.items import read_items
-from inference.planning.templates import check_fields
 
 if TYPE_CHECKING:
     from inference.asking.sessions import RunConfig

@@ -261,3 +261,31 @@ def _overridden(declared: Mapping[str, Any], changes: Mapping[str, Any]) -> dict
         both_tables = isinstance(value, dict) and isinstance(merged.get(key), dict)
         merged[key] = _overridden(merged[key], value) if both_tables else value
     return merged
+
+
+def check_fields(benchmark: Benchmark, fields: set[str]) -> None:
+    """Return if items that have `fields` fill every template.
+
+    Raises:
+        DeclarationError: a template names another field; the message has file and key.
+    """
+    prompt, request = benchmark.prompt, benchmark.request
+    known = fields | {"target"}
+    # Worked examples have no context but their own.
+    is_alone = request.kind == "contexts" and benchmark.few_shot.rule == "none"
+    for key, template, more in (
+        ("prompt.description", prompt.description, set()),
+        ("prompt.item", prompt.item, {"context"} if is_alone else set()),
+        ("prompt.shot", prompt.shot, set()),
+        (
+            "request.continuation",
+            request.continuation,
+            {"choice"} if request.kind == "choices" else set(),
+        ),
+    ):
+        unknown = placeholders(key, template) - known - more
+        if unknown:
+            raise DeclarationError(
+                f"{benchmark.folder / 'benchmark.toml'}: {key} names {', '.join(sorted(unknown))};"
+                f" there are {', '.join(sorted(known | more))}"
+            )

@@ -24,13 +24,13 @@ from inference.planning.declarations import (
     Request,
     Tokens,
     benchmark_ids,
+    check_fields,
     protocols_of,
     read_benchmark,
 )
 from inference.planning.files import cached_files, demo_files
 from inference.planning.items import read_items
 from inference.planning.sources import UNPINNED, Source, StandIn
-from inference.planning.templates import check_fields
 from tests.dbt_project import REPOSITORY
 
 
