@@ -171,7 +171,7 @@ DAMAGES = {
 def built(request, tmp_path_factory) -> tuple[str, str, Path]:
     """Name of the build, what it said with all of its damages, its folder."""
     folder = tmp_path_factory.mktemp("damaged_seeds")
-    project = copy_project(folder / "project")
+    project = copy_project(folder)
     for build, seed, damaged, *_ in DAMAGES.values():
         if build == request.param:
             rewrite(project / "warehouse" / "seeds" / f"{seed}.csv", damaged)
