@@ -52,9 +52,7 @@ def parse(folder: Path) -> None:
     assert said.returncode == 0, said.stdout
 
 
-def _run(
-    *arguments: str, project: Path, env: dict[str, str]
-) -> subprocess.CompletedProcess[str]:
+def _run(*arguments: str, project: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     # dbt takes up what it parsed under the same addresses only: they are relative to the project,
     # and so the same in every folder.
     addresses = {

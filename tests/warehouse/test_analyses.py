@@ -7,6 +7,8 @@ import pytest
 
 from tests.dbt_project import REPOSITORY, dbt_environment, run_dbt
 
+pytestmark = pytest.mark.slow(seconds=60)
+
 ANALYSES = sorted(path.stem for path in (REPOSITORY / "analyses").glob("*.sql"))
 
 

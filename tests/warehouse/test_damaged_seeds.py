@@ -167,7 +167,14 @@ DAMAGES = {
 }
 
 
-@pytest.fixture(scope="module", params=BUILDS)
+# Each of the builds may go to another worker.
+EACH_BUILD = [
+    pytest.param(name, marks=[pytest.mark.xdist_group(name), pytest.mark.slow(seconds=15)])
+    for name in BUILDS
+]
+
+
+@pytest.fixture(scope="module", params=EACH_BUILD)
 def built(request, tmp_path_factory) -> tuple[str, str, Path]:
     """Name of the build, what it said with all of its damages, its folder."""
     folder = tmp_path_factory.mktemp("damaged_seeds")

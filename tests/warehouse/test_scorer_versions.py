@@ -190,6 +190,7 @@ RULE = """
 """
 
 
+@pytest.mark.slow(seconds=20)
 def test_adding_a_rule_is_adding_a_file(tmp_path: Path):
     """And one line in the register; without either, the error says what to add."""
     project = copy_project(tmp_path)
