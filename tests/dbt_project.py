@@ -42,7 +42,7 @@ def run_dbt(
     if Parsed.folder and not target.exists():
         target.mkdir()
         parsed = made_once(Parsed.folder, parse)
-        shutil.copy(parsed / target.name / "partial_parse.msgpack", target)
+        shutil.copy(parsed / "target" / "partial_parse.msgpack", target)
     return _run(*arguments, project=project, env=env)
 
 

@@ -186,7 +186,7 @@ def hostile_samples(scorer: str) -> list[Sample]:
     return samples[::10] if scorer in SLOW else samples
 
 
-pytestmark = pytest.mark.slow(seconds=50)
+pytestmark = pytest.mark.slow(seconds=60)
 
 
 @pytest.fixture(scope="module")
