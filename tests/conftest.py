@@ -27,20 +27,21 @@ LOGGED_ELSEWHERE = REPOSITORY / "tests" / "inference" / "exchange" / "lm_eval_sa
 """What lm-evaluation-harness 0.4.13 logged of a made-up model on a few documents of our own."""
 
 
-@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what needs a build as slow, and keep each module in one worker."""
+    if "built_warehouse" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.slow)
+    if not item.get_closest_marker("xdist_group"):
+        item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a build as slow; put it first, and each module into one worker."""
-    for item in items:
-        if "built_warehouse" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.slow)
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-    # Two workers end together if what is left at the end is small.
+    """Put the longest first: two workers end together if what is left at the end is small."""
     items.sort(key=lambda item: -seconds(item))
 
 
 def seconds(item: pytest.Item) -> float:
-    """About how long the slow tests of the item's group take; they say so where it is long."""
+    """About how long the item and what shares its fixtures take; 0 if it is not slow."""
     return max((mark.kwargs.get("seconds", 1) for mark in item.iter_markers("slow")), default=0)
 
 
