@@ -28,11 +28,9 @@ LOGGED_ELSEWHERE = REPOSITORY / "tests" / "inference" / "exchange" / "lm_eval_sa
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark what needs a build as slow, and keep each module in one worker."""
+    """Mark what needs a build as slow."""
     if "built_warehouse" in getattr(item, "fixturenames", ()):
         item.add_marker(pytest.mark.slow)
-    if not item.get_closest_marker("xdist_group"):
-        item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

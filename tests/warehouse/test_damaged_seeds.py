@@ -10,6 +10,8 @@ import pytest
 
 from tests.dbt_project import copy_project, dbt_environment, run_dbt
 
+pytestmark = pytest.mark.slow(seconds=45)
+
 Rows = list[dict[str, str]]
 
 SOURCE = "swallow_evaluation_2024_12"
@@ -167,14 +169,7 @@ DAMAGES = {
 }
 
 
-# Each of the builds may go to another worker.
-EACH_BUILD = [
-    pytest.param(name, marks=[pytest.mark.xdist_group(name), pytest.mark.slow(seconds=15)])
-    for name in BUILDS
-]
-
-
-@pytest.fixture(scope="module", params=EACH_BUILD)
+@pytest.fixture(scope="module", params=BUILDS)
 def built(request, tmp_path_factory) -> tuple[str, str, Path]:
     """Name of the build, what it said with all of its damages, its folder."""
     folder = tmp_path_factory.mktemp("damaged_seeds")
