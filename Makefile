@@ -1,6 +1,7 @@
 # Every verb works on a fresh machine with make and python3 (3.11 or newer).
 
 PYTHON ?= python3
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := .ci/requirements.lock
@@ -25,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help run build app test test-sglang check docs figure records lock clean
+.PHONY: help run build app test test-fast test-sglang check docs figure records lock clean
 
 help: ## List these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -48,8 +49,11 @@ app: $(CORE) ## Open the app on this machine, after building the warehouse if th
 	@test -e "$(WAREHOUSE)" || $(MAKE) --no-print-directory build
 	@$(BIN)/streamlit run app/main.py --server.address 127.0.0.1
 
-test: $(DEV) ## Run the tests
-	@$(BIN)/pytest
+test: $(DEV) ## Run the tests, on two workers (WORKERS=2)
+	@$(BIN)/pytest -n $(WORKERS)
+
+test-fast: $(DEV) ## Run the tests that take no build, browser or many programs: under a minute
+	@$(BIN)/pytest -n $(WORKERS) -m 'not slow'
 
 test-sglang: $(DEV) ## Set up a real SGLang server on the CPU and test against it
 	@bash tests/sglang/environment.sh $(SGLANG)

@@ -1,7 +1,8 @@
-"""What tests share: one warehouse, built once per session."""
+"""What tests share: one warehouse, built once per session; and which worker runs what, and when."""
 
 from __future__ import annotations
 
+import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ from inference.exchange.importing import import_samples, sample_files
 from inference.measuring.measure import measure
 from inference.planning.declarations import BENCHMARKS
 from inference.planning.tokenizers import Tokenizer, read_tokenizer
-from tests.dbt_project import REPOSITORY, dbt_environment, run_dbt
+from tests.dbt_project import REPOSITORY, Parsed, dbt_environment, run_dbt
+from tests.shared import made_once, shared_folder
 from warehouse.loading import load
 
 if TYPE_CHECKING:
@@ -25,11 +27,30 @@ LOGGED_ELSEWHERE = REPOSITORY / "tests" / "inference" / "exchange" / "lm_eval_sa
 """What lm-evaluation-harness 0.4.13 logged of a made-up model on a few documents of our own."""
 
 
-@pytest.fixture(scope="session")
-def built_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Path of a complete build of this checkout; raw store and dbt's target are beside it."""
-    directory = tmp_path_factory.mktemp("built_warehouse")
-    environment = dbt_environment(directory)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what needs a build as slow."""
+    if "built_warehouse" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest first: two workers end together if what is left at the end is small."""
+    items.sort(key=lambda item: -seconds(item))
+
+
+def seconds(item: pytest.Item) -> float:
+    """About how long the item and what shares its fixtures take; 0 if it is not slow."""
+    return max((mark.kwargs.get("seconds", 1) for mark in item.iter_markers("slow")), default=0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def parsed_project(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Whichever test runs dbt first has the project parsed, for all of them."""
+    Parsed.folder = shared_folder(tmp_path_factory) / "parsed"
+
+
+def build(directory: Path) -> None:
+    """Build this checkout with the demonstration and the logs of another harness."""
     store = directory / "generations.duckdb"
     load(REPOSITORY / "warehouse" / "demo", store, keep_files=True)
     for path in sample_files([LOGGED_ELSEWHERE]):
@@ -38,9 +59,18 @@ def built_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with suppress(SandboxError):
         # Where programs cannot be run, they have no score, and all else is as elsewhere.
         measure(directory / "shards", store, lambda *_: None)
-    build = run_dbt("build", env=environment)
-    assert build.returncode == 0, build.stdout[-8_000:]
-    return directory / "warehouse.duckdb"
+    said = run_dbt("build", env=dbt_environment(directory))
+    assert said.returncode == 0, said.stdout[-8_000:]
+
+
+@pytest.fixture(scope="session")
+def built_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Path of a complete build of this checkout; raw store and dbt's target are beside it."""
+    built = made_once(shared_folder(tmp_path_factory) / "built", build)
+    # A worker's own copy: nobody else has it open.
+    own = tmp_path_factory.getbasetemp() / "built_warehouse"
+    shutil.copytree(built, own, symlinks=True)
+    return own / "warehouse.duckdb"
 
 
 @pytest.fixture(scope="session")

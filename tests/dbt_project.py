@@ -8,28 +8,67 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.shared import made_once
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 DBT = Path(sys.executable).parent / "dbt"
 
+READ_BY_DBT = (
+    *("models", "warehouse", "analyses", "tests/warehouse"),
+    *("dbt_project.yml", ".dbtignore", "selectors.yml"),
+)
+
+
+class Parsed:
+    """The project as dbt parsed it, which takes longer than building most of what a test needs."""
+
+    folder: Path | None = None
+    """Where the workers of a session share it; without, each folder has the project parsed anew."""
+
 
 def run_dbt(
-    *arguments: str, project_dir: Path = REPOSITORY, env: dict[str, str]
+    *arguments: str, project_dir: Path | None = None, env: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """The finished `dbt ARGUMENTS`, run in `project_dir`; its output is in `stdout`.
+    """The finished `dbt ARGUMENTS`; its output is in `stdout`.
 
     `env` is added to the environment and has to say where everything is written, so that no
     test touches the files of the person who runs it: `dbt_environment` gives its variables.
+    The project is that of the repository, or the copy in `project_dir`, in the same folder.
     """
     assert dbt_environment(REPOSITORY).keys() <= env.keys()
+    target = Path(env["DBT_TARGET_PATH"])
+    project = project_dir or linked_project(target.parent)
+    if Parsed.folder and not target.exists():
+        target.mkdir()
+        parsed = made_once(Parsed.folder, parse)
+        shutil.copy(parsed / "target" / "partial_parse.msgpack", target)
+    return _run(*arguments, project=project, env=env)
+
+
+def parse(folder: Path) -> None:
+    """Have dbt parse the project, with what it writes in `folder`."""
+    said = _run("parse", project=linked_project(folder), env=dbt_environment(folder))
+    assert said.returncode == 0, said.stdout
+
+
+def _run(*arguments: str, project: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    # dbt takes up what it parsed under the same addresses only: they are relative to the project,
+    # and so the same in every folder.
+    addresses = {
+        name: os.path.relpath(path, project) if Path(path).is_absolute() else path
+        for name, path in env.items()
+        if name in dbt_environment(REPOSITORY)
+    }
     return subprocess.run(
         [str(DBT), "--no-use-colors", *arguments],
-        cwd=project_dir,
+        cwd=project,
         env={
             **os.environ,
             "DBT_PROFILES_DIR": "warehouse",
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             **env,
+            **addresses,
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -49,11 +88,25 @@ def dbt_environment(directory: Path) -> dict[str, str]:
     }
 
 
+def linked_project(directory: Path) -> Path:
+    """A folder in `directory` that holds what dbt reads, as links to the repository."""
+    project = directory / "project"
+    for name in READ_BY_DBT:
+        link = project / name
+        if not link.is_symlink():
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(REPOSITORY / name)
+    return project
+
+
 def copy_project(directory: Path) -> Path:
-    """`directory`, now holding a copy of what dbt reads, for a test that damages some of it."""
-    written = shutil.ignore_patterns("target", "logs", "dbt_packages", "__pycache__")
-    for name in ("models", "warehouse", "analyses", "tests/warehouse"):
-        shutil.copytree(REPOSITORY / name, directory / name, ignore=written)
-    for name in ("dbt_project.yml", ".dbtignore"):
-        shutil.copy(REPOSITORY / name, directory / name)
-    return directory
+    """A copy in `directory` of what dbt reads, for a test that damages some of it."""
+    written = shutil.ignore_patterns("target", "logs", "dbt_packages", "__pycache__", "demo")
+    project = directory / "project"
+    for name in READ_BY_DBT:
+        original, copy = REPOSITORY / name, project / name
+        if original.is_dir():
+            shutil.copytree(original, copy, ignore=written)
+        else:
+            shutil.copy(original, copy)
+    return project

@@ -9,7 +9,7 @@ scores as (
 ),
 
 benchmarks as (
-    select * from {{ ref('dim_benchmarks') }}
+    select * from {{ ref('int_benchmarks') }}
 ),
 
 -- Runs that are not finished, or stand on other files, are compared too: the reason says so.

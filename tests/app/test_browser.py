@@ -31,9 +31,12 @@ if TYPE_CHECKING:
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 CHROMEDRIVER = shutil.which("chromedriver")
 
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and CHROMEDRIVER), reason="neither chromium nor chromedriver is installed"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        not (CHROMIUM and CHROMEDRIVER), reason="neither chromium nor chromedriver is installed"
+    ),
+    pytest.mark.slow(seconds=30),
+]
 
 FLAGS = (
     "--headless",

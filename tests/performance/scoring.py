@@ -178,7 +178,7 @@ def add_model(connection: duckdb.DuckDBPyConnection, number: int, scale: float) 
                 f"""
                 insert into raw.program_outcomes
                 select request_id, item_hash, '{scorer}', 1, if(h % 3 = 0, 'passed', 'failed'), '',
-                    0.01, now()
+                    0.01, now(), false
                 from asked"""
             )
 

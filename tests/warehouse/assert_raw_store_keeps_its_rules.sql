@@ -83,7 +83,10 @@ select
 from (
 {{ broken_rules(
     ref('stg_run_requests'),
-    key=['run_id', 'item_hash', 'sample_index', 'variant_index', 'purpose', 'request_id'],
+    key=[
+        'run_id', 'protocol_version', 'item_hash', 'sample_index', 'variant_index', 'purpose',
+        'request_id'
+    ],
     references={'item_hash': {'to': ref('stg_items')}, 'request_id': {'to': ref('stg_requests')}}
 ) }}
 ) as broken
@@ -147,7 +150,7 @@ from (
 {{ broken_rules(
     ref('stg_translation_statistics'),
     key=['request_id', 'item_hash', 'measure_id', 'measure_version'],
-    proportions=['sentence_bleu'],
+    rounded_proportions=['sentence_bleu'],
     references={'request_id': {'to': ref('stg_generations')}}
 ) }}
 ) as broken

@@ -135,6 +135,11 @@ SENTENCES = {
         " where panel_id = 'paper_35' and component_index = 1 and benchmark_id = 'mmlu'",
         "'paper_35', ",
     ),
+    "assert_models_are_consistent": (
+        "a model has a date of release whose certainty is unknown",
+        "update seeds.models set release_certainty = 'unknown' where model_id = 'Qwen/Qwen2-7B'",
+        "'Qwen/Qwen2-7B', ",
+    ),
     "assert_no_published_score_is_lost": (
         "a published score is deleted where a publication has gaps",
         "delete from seeds.published_scores where source_id = 'swallow_evaluation_2024_06'"

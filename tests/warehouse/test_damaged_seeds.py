@@ -10,6 +10,8 @@ import pytest
 
 from tests.dbt_project import copy_project, dbt_environment, run_dbt
 
+pytestmark = pytest.mark.slow(seconds=45)
+
 Rows = list[dict[str, str]]
 
 SOURCE = "swallow_evaluation_2024_12"
@@ -171,7 +173,7 @@ DAMAGES = {
 def built(request, tmp_path_factory) -> tuple[str, str, Path]:
     """Name of the build, what it said with all of its damages, its folder."""
     folder = tmp_path_factory.mktemp("damaged_seeds")
-    project = copy_project(folder / "project")
+    project = copy_project(folder)
     for build, seed, damaged, *_ in DAMAGES.values():
         if build == request.param:
             rewrite(project / "warehouse" / "seeds" / f"{seed}.csv", damaged)

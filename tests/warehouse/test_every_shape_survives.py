@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from inference.exchange.importing import Imported
 
+pytestmark = pytest.mark.slow(seconds=30)
+
 # All examples are built at once, so that there is nothing to shrink to: a failing row is in the
 # message of its test, and names its run.
 many = settings(

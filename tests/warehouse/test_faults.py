@@ -13,6 +13,8 @@ from tests.warehouse.faults import HERE, SENTENCES, Catch, DamagedWarehouse, Fau
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow(seconds=25)
+
 README = HERE / "README.md"
 
 HEADER = "| what was tried | what caught it before | what catches it now |"

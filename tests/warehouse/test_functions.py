@@ -49,6 +49,7 @@ def test_functions_take_more_rows_than_a_vector_holds(connection):
     assert count == 10_000
 
 
+@pytest.mark.slow(seconds=5)
 def test_dbt_makes_the_folder_of_the_warehouse(tmp_path: Path):
     environment = dbt_environment(tmp_path) | {
         "EVALWH_WAREHOUSE": str(tmp_path / "not" / "there" / "warehouse.duckdb")

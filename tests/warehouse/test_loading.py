@@ -150,6 +150,7 @@ def test_loading_twice_at_once_loads_once(folder, store):
     assert not list(shard_files(folder))
 
 
+@pytest.mark.slow(seconds=10)
 def test_loading_that_is_killed_goes_on_where_it_stopped(folder, store):
     for number in range(150):
         write(folder, number, number * 10)

@@ -59,6 +59,7 @@ def test_each_fault_is_named_with_its_model_and_nothing_else_is(
     assert sorted(found) == sorted((model_id, fault) for model_id, (_, fault) in FAULTS.items())
 
 
+@pytest.mark.slow(seconds=5)
 def test_a_seed_gains_a_column_in_a_warehouse_that_was_built_without_it(tmp_path: Path) -> None:
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
         connection.execute("create schema seeds")

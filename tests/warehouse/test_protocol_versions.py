@@ -24,6 +24,8 @@ from warehouse.raw_store import open_raw_store
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow(seconds=30)
+
 RUN = "model_0-00000000"
 
 BEFORE = "0"

@@ -302,7 +302,7 @@ def test_means_and_their_intervals_stay_between_0_and_1(scoring, items):
     scoring.fill("staging.stg_answers", [])
     scoring.connection.execute(
         """
-        create or replace table warehouse.marts.fct_item_scores (
+        create or replace table warehouse.intermediate.int_item_scores (
             piece_id varchar, item_hash varchar, cluster_id varchar, score double,
             per_character_score double, is_tie boolean, is_empty boolean, is_truncated boolean,
             unscored_reason varchar, request_id varchar
@@ -313,7 +313,7 @@ def test_means_and_their_intervals_stay_between_0_and_1(scoring, items):
         for i, (cluster, scores) in enumerate(items)
         for score in scores
     ]
-    scoring.fill("marts.fct_item_scores", rows)
+    scoring.fill("intermediate.int_item_scores", rows)
     sql = (scoring.compiled / "int_piece_scores.sql").read_text(encoding="utf-8")
     count = rendered("effective_count('score', 'standard_error', 'cluster_count', 'item_count')")
     low, high = (rendered(f"wilson_bound('score', 'effective', '{side}')") for side in "-+")

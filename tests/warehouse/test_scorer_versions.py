@@ -33,7 +33,7 @@ def rows(path: Path, query: str) -> list[tuple]:
 def changed(built_warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A warehouse built again after the rule of `any_alias` has come to want capital letters."""
     directory = tmp_path_factory.mktemp("changed")
-    project = copy_project(directory / "project")
+    project = copy_project(directory)
     for name in ("warehouse.duckdb", "generations.duckdb"):
         shutil.copy(built_warehouse.parent / name, directory)
     seed = project / "warehouse" / "seeds" / "scorers.csv"
@@ -190,9 +190,10 @@ RULE = """
 """
 
 
+@pytest.mark.slow(seconds=20)
 def test_adding_a_rule_is_adding_a_file(tmp_path: Path):
     """And one line in the register; without either, the error says what to add."""
-    project = copy_project(tmp_path / "project")
+    project = copy_project(tmp_path)
     with open_raw_store(tmp_path / "generations.duckdb") as connection:
         connection.execute(
             """

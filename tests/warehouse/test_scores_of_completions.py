@@ -186,6 +186,9 @@ def hostile_samples(scorer: str) -> list[Sample]:
     return samples[::10] if scorer in SLOW else samples
 
 
+pytestmark = pytest.mark.slow(seconds=60)
+
+
 @pytest.fixture(scope="module")
 def samples() -> dict[str, list[Sample]]:
     """By scorer, what it is to score."""

@@ -14,6 +14,8 @@ from warehouse.raw_store import open_raw_store
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow(seconds=35)
+
 RUN = "model_0-00000000"
 
 FIRST_WEIGHED = "(select min(request_id) from raw.log_likelihoods)"

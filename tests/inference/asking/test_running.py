@@ -232,6 +232,7 @@ def test_names_of_benchmarks_are_checked():
 KILLS = 12
 
 
+@pytest.mark.slow(seconds=15)
 def test_nothing_is_lost_or_doubled_when_client_and_server_are_killed(config, tmp_path):
     """Real processes, killed with SIGKILL; only the model is a stub."""
     config = dataclasses.replace(

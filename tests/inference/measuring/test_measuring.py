@@ -23,6 +23,9 @@ EVALWH = str(Path(sys.executable).parent / "evalwh")
 (TRANSLATIONS,) = (one for one in measuring.MEASURES if one.shard_kind == "translations")
 
 
+pytestmark = pytest.mark.slow(seconds=35)
+
+
 @pytest.fixture(autouse=True)
 def only_translations(monkeypatch):
     """Programs need a sandbox, and have tests of their own."""

@@ -35,7 +35,10 @@ def obstacle() -> str:
     return result.stderr.strip() if result.returncode else ""
 
 
-pytestmark = pytest.mark.skipif(bool(obstacle()), reason=obstacle() or "none")
+pytestmark = [
+    pytest.mark.skipif(bool(obstacle()), reason=obstacle() or "none"),
+    pytest.mark.slow(seconds=25),
+]
 
 SHORT = Limits(wall_seconds=1.0)
 

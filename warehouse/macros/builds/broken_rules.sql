@@ -1,6 +1,6 @@
 {% macro broken_rules(
-    relation, key, unique_columns=[], not_null=[], proportions=[], correlations=[],
-    log_likelihoods=[], at_least={}, accepted_values={}, references={}
+    relation, key, unique_columns=[], not_null=[], proportions=[], rounded_proportions=[],
+    correlations=[], log_likelihoods=[], at_least={}, accepted_values={}, references={}
 ) -%}
 {#- One query for all rules of a table, since dbt takes more time to run a test than DuckDB to read
     the rows: a row per rule and row that breaks it, with the rule in words, the row's key and what
@@ -15,6 +15,13 @@
     {%- do rules.append((
         column, 'is between 0 and 1',
         'isnan(' ~ column ~ '::double) or ' ~ column ~ ' < 0 or ' ~ column ~ ' > 1'
+    )) -%}
+{%- endfor -%}
+{#- What a library has rounded may be a hair above 1. -#}
+{%- for column in rounded_proportions -%}
+    {%- do rules.append((
+        column, 'is between 0 and 1, rounding apart',
+        'isnan(' ~ column ~ '::double) or ' ~ column ~ ' < 0 or ' ~ column ~ ' > 1 + 1e-9'
     )) -%}
 {%- endfor -%}
 {%- for column in correlations -%}
