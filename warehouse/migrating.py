@@ -129,9 +129,14 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: Path, until_closed: Exi
             if step.version > recorded:
                 _apply(connection, step, is_last=step.version == newest)
     except (duckdb.Error, MigrationError) as error:
+        is_as_before = _applied(connection) == recorded
+        if backup and is_as_before:
+            # A copy of what is there still; another one each time would fill the disk.
+            backup.unlink()
         raise MigrationError(
             f"{path} cannot be brought from version {found} to {newest}: {error}. It is as it was"
-            f" before the step that failed{f'; a backup is {backup}' if backup else ''}"
+            f" before the step that failed"
+            f"{f'; a backup is {backup}' if backup and not is_as_before else ''}"
         ) from error
     if backup:
         LOGGER.warning(
@@ -178,14 +183,18 @@ def _applied(connection: duckdb.DuckDBPyConnection) -> int:
 
 def _apply(connection: duckdb.DuckDBPyConnection, step: Step, *, is_last: bool) -> None:
     connection.begin()
-    connection.execute(HISTORY)
-    connection.execute(step.path.read_text(encoding="utf-8"))
-    connection.execute(
-        "insert into raw.migrations values (?, ?, ?)",
-        [step.version, step.path.name, datetime.now(UTC)],
-    )
-    if is_last and (differing := differences(connection)):
-        raise MigrationError(f"its columns would not be those of the records: {differing}")
+    try:
+        connection.execute(HISTORY)
+        connection.execute(step.path.read_text(encoding="utf-8"))
+        connection.execute(
+            "insert into raw.migrations values (?, ?, ?)",
+            [step.version, step.path.name, datetime.now(UTC)],
+        )
+        if is_last and (differing := differences(connection)):
+            raise MigrationError(f"its columns would not be those of the records: {differing}")
+    except BaseException:
+        connection.rollback()
+        raise
     connection.commit()
 
 

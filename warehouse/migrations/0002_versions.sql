@@ -2,19 +2,58 @@
 -- shard was written. Sessions of before do not know theirs; shards of before are of version 1.
 alter table raw.run_sessions add column code_version varchar;
 
-alter table raw.loaded_shards add column shard_version integer default 1;
-alter table raw.loaded_shards alter column shard_version set not null;
-alter table raw.loaded_shards alter column shard_version drop default;
+-- Tables that gain a column that is never null are made anew: whether DuckDB 1.5.5 can forbid null in
+-- a column that the same transaction has added depends on how the table came to be filled ("Cannot
+-- create index with outstanding updates").
+create table raw.new_loaded_shards (
+    shard_name varchar not null primary key,
+    kind varchar not null,
+    row_count bigint not null,
+    loaded_at timestamptz not null,
+    shard_version integer not null
+);
+insert into raw.new_loaded_shards by name
+select
+    *,
+    1 as shard_version
+from raw.loaded_shards;
+drop table raw.loaded_shards;
+alter table raw.new_loaded_shards rename to loaded_shards;
 
--- A stand-in counts for the version of the protocol that it was read for, and an outcome may come
--- with the demonstration answers instead of from this machine's sandbox.
-alter table raw.run_files add column protocol_version varchar default '';
-alter table raw.run_files alter column protocol_version set not null;
-alter table raw.run_files alter column protocol_version drop default;
+-- A stand-in counts for the version of the protocol that it was read for.
+create table raw.new_run_files (
+    run_id varchar not null,
+    benchmark_id varchar not null,
+    role varchar not null,
+    file_name varchar not null,
+    sha256 varchar not null,
+    departure varchar not null,
+    protocol_version varchar not null
+);
+insert into raw.new_run_files by name
+select
+    *,
+    '' as protocol_version
+from raw.run_files;
+drop table raw.run_files;
+alter table raw.new_run_files rename to run_files;
 
--- A new boolean column cannot be made not null in the same transaction (DuckDB 1.5.5: "Cannot create
--- index with outstanding updates"); an integer can, and can then become a boolean.
-alter table raw.program_outcomes add column is_recorded integer default 0;
-alter table raw.program_outcomes alter column is_recorded set not null;
-alter table raw.program_outcomes alter column is_recorded drop default;
-alter table raw.program_outcomes alter column is_recorded type boolean;
+-- An outcome may come with the demonstration answers instead of from this machine's sandbox.
+create table raw.new_program_outcomes (
+    request_id varchar not null,
+    item_hash varchar not null,
+    measure_id varchar not null,
+    measure_version integer not null,
+    outcome varchar not null,
+    error_head varchar not null,
+    wall_seconds double not null,
+    measured_at timestamptz not null,
+    is_recorded boolean not null
+);
+insert into raw.new_program_outcomes by name
+select
+    *,
+    false as is_recorded
+from raw.program_outcomes;
+drop table raw.program_outcomes;
+alter table raw.new_program_outcomes rename to program_outcomes;
