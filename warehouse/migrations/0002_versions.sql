@@ -12,6 +12,8 @@ alter table raw.run_files add column protocol_version varchar default '';
 alter table raw.run_files alter column protocol_version set not null;
 alter table raw.run_files alter column protocol_version drop default;
 
-alter table raw.program_outcomes add column is_recorded boolean default false;
+-- The default is quoted: DuckDB reads a bare `false` as a cast, writes it with an update, and then
+-- refuses `set not null` in the same transaction where the table has rows.
+alter table raw.program_outcomes add column is_recorded boolean default 'false';
 alter table raw.program_outcomes alter column is_recorded set not null;
 alter table raw.program_outcomes alter column is_recorded drop default;
