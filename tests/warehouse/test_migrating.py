@@ -21,7 +21,7 @@ from warehouse import migrating
 from warehouse.errors import MigrationError, RawStoreUnreadableError, RawStoreVersionError
 from warehouse.loading import load
 from warehouse.raw_store import migrate_raw_store, open_raw_store
-from warehouse.records import TABLES, VERSION
+from warehouse.records import TABLES, VERSION, columns
 
 EVALWH = str(Path(sys.executable).parent / "evalwh")
 
@@ -42,13 +42,10 @@ def content(store: Path) -> dict[str, tuple[int, int]]:
     found = {}
     with closing(duckdb.connect(store, read_only=True)) as connection:
         for table in OLD_TABLES:
-            new = " exclude (code_version)" if table == "run_sessions" else ""
-            new = " exclude (shard_version)" if table == "loaded_shards" else new
-            if version_of(connection) == 1:
-                new = ""
+            names = ", ".join(c.name for c in columns(TABLES[table].row) if c.since.version == 1)
             found[table] = connection.execute(
                 "select count(*), bit_xor(hash(to_json(row)))"
-                f" from (select *{new} from raw.{table}) as row"
+                f" from (select {names} from raw.{table}) as row"
             ).fetchall()[0]
     return found
 
