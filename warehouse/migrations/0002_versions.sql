@@ -12,8 +12,8 @@ alter table raw.run_files add column protocol_version varchar default '';
 alter table raw.run_files alter column protocol_version set not null;
 alter table raw.run_files alter column protocol_version drop default;
 
--- A new boolean column cannot be made not null in the same transaction (DuckDB 1.5.5: "Cannot create
--- index with outstanding updates"); an integer can, and can then become a boolean.
+-- A new boolean column cannot be made not null in the same transaction (DuckDB 1.5.5: "Cannot
+-- create index with outstanding updates"); an integer can, and can then become a boolean.
 alter table raw.program_outcomes add column is_recorded integer default 0;
 alter table raw.program_outcomes alter column is_recorded set not null;
 alter table raw.program_outcomes alter column is_recorded drop default;
