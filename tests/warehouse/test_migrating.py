@@ -217,7 +217,6 @@ def test_a_store_with_a_column_missing_stays_as_it_was(store):
         connection.execute("alter table raw.items drop column subset")
     with pytest.raises(MigrationError, match=r"items\.subset VARCHAR not null \(missing\).*backup"):
         migrate_raw_store(store)
-    # The first step, which changes nothing in such a store, is in: it is not the backup's any more.
     assert len(backups(store)) == 1
     with closing(duckdb.connect(store, read_only=True)) as connection:
         # The first step, which changes nothing in such a store, is in.
