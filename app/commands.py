@@ -237,16 +237,20 @@ def run(
         with server if serves else nullcontext() as url:
             report = _ask(config if url is None else replace(config, endpoints=(url,)))
         _say_what_was_asked(report)
+        refused: list[str] = []
         if not no_load:
             loaded = load_shards(config.shards, config.store)
+            refused = loaded.damaged + loaded.newer
             click.echo(
                 f"{loaded.row_count} rows of {loaded.shard_count} shards are in {config.store}"
             )
     if report.failed_count:
-        raise click.ClickException(
+        refused.append(
             f"{report.failed_count} requests failed; the same command asks them again. First"
             " errors:\n  " + "\n  ".join(report.first_errors)
         )
+    if refused:
+        raise click.ClickException("\n".join(refused))
 
 
 def _stop_on_sigterm() -> None:
@@ -389,10 +393,20 @@ def measure() -> None:
     def say(one: Measure, done: int, total: int) -> None:
         click.echo(f"{one.table}: {done} of {total} completions")
 
+    # By message: a shard of a newer version is met before and after measuring.
+    refused: dict[str, None] = {}
+
+    def refuse(message: str) -> None:
+        if message not in refused:
+            refused[message] = None
+            click.echo(message, err=True)
+
     with errors_as_messages():
-        done = measure_completions(shards_path(), raw_store_path(), say)
+        done = measure_completions(shards_path(), raw_store_path(), say, refuse)
     if not any(done.values()):
         click.echo("Every completion that needs measuring has been measured.")
+    if refused:
+        raise click.ClickException(f"{len(refused)} shards could not be loaded")
 
 
 @click.command()

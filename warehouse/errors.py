@@ -8,7 +8,7 @@ WarehouseError
   RawStoreUnreadableError    there is a raw store, and DuckDB cannot open it, or it is none
   RawStoreVersionError       the raw store is of another version than this code
   MigrationError             the raw store could not be brought to this version; it is as it was
-  ShardDamagedError          a shard's bytes are not those that were written
+  ShardDamagedError          a shard's bytes are not those that were written, or a row is invalid
   ShardNewerError            a later version of this project has written the shard
   QueryError                 the query was refused or failed
 """
@@ -49,7 +49,7 @@ class MigrationError(WarehouseError):
 
 
 class ShardDamagedError(WarehouseError):
-    """A shard's bytes are not those that were written."""
+    """A shard's bytes are not those that were written, or one of its rows breaks a rule."""
 
 
 class ShardNewerError(WarehouseError):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from warehouse.checking import check_rows
 from warehouse.errors import ShardDamagedError, ShardNewerError
 from warehouse.raw_store import migrate_raw_store, open_raw_store
 from warehouse.records import TABLES, columns
@@ -112,9 +113,10 @@ def load(
     A shard that is in is moved to the subfolder `loaded` (but with `keep_files`, which is for
     folders that are part of the project). Killed at any moment, or run twice at once, the next
     call goes on: the store remembers the shards that it holds. A shard whose bytes are not those
-    that were written is moved to the subfolder `damaged` and named in the report; one that a later
-    version of this project has written is named and left. The store is brought up to date first,
-    also where there is no shard.
+    that were written, or with a row that breaks a rule of `records`, is moved as a whole to the
+    subfolder `damaged` and named in the report; one that a later version of this project has
+    written is named and left. The store is brought up to date first, also
+    where there is no shard.
 
     Raises:
         RawStoreBusyError: another process has held the raw store for `patience_seconds`.
@@ -147,7 +149,11 @@ def load(
                 except ShardDamagedError as error:
                     report.damaged.append(_set_aside(file, error, keep_files=keep_files))
                     continue
-                _insert(connection, file, shard)
+                try:
+                    _insert(connection, file, shard)
+                except ShardDamagedError as error:
+                    report.damaged.append(_set_aside(file, error, keep_files=keep_files))
+                    continue
                 report.shard_count += 1
                 report.row_count += shard.table.num_rows
             if not keep_files:
@@ -168,6 +174,7 @@ def _insert(connection: duckdb.DuckDBPyConnection, file: ShardFile, shard: Shard
     connection.begin()
     try:
         connection.register("shard", shard.table)
+        check_rows(connection, file, shard.kind, "shard")
         for statement in STATEMENTS[shard.kind]:
             connection.execute(statement)
         connection.execute(

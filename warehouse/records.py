@@ -63,6 +63,20 @@ class Since:
     """Its value in the rows of shards that are older; null for unknown."""
 
 
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The range of a number's values, both ends included; NaN is never in it."""
+
+    at_least: float | None = None
+    at_most: float | None = None
+    is_finite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JsonObject:
+    """The text is a JSON object, not another JSON value."""
+
+
 Int32: TypeAlias = Annotated[int, Stored(pa.int32(), "integer")]
 Int64: TypeAlias = Annotated[int, Stored(pa.int64(), "bigint")]
 Json: TypeAlias = Annotated[str, Stored(pa.string(), "json")]
@@ -75,6 +89,17 @@ _PLAIN = {
     float: Stored(pa.float64(), "double"),
     bool: Stored(pa.bool_(), "boolean"),
 }
+
+MAX_LOG_LIKELIHOOD = 1e-4
+"""What rounding may bring a log-likelihood to, in nats; more is no log-likelihood."""
+
+LogLikelihoodValue: TypeAlias = Annotated[float, Within(at_most=MAX_LOG_LIKELIHOOD)]
+Seconds: TypeAlias = Annotated[float, Within(at_least=0, is_finite=True)]
+Index: TypeAlias = Annotated[int, Stored(pa.int32(), "integer"), Within(at_least=0)]
+Count32: TypeAlias = Index
+Count: TypeAlias = Annotated[int, Stored(pa.int64(), "bigint"), Within(at_least=0)]
+PositiveCount: TypeAlias = Annotated[int, Stored(pa.int32(), "integer"), Within(at_least=1)]
+Object: TypeAlias = Annotated[str, Stored(pa.string(), "json"), JsonObject()]
 
 ItemSet = Literal["real", "demo", "imported"]
 RequestKind = Literal["generation", "log_likelihood"]
@@ -118,7 +143,7 @@ class RunSession(TypedDict):
     """Batches under way at the same time, per server; null for imported samples."""
     batch_size: Int32 | None
     """Prompts per call; null for imported samples."""
-    configuration: Json
+    configuration: Object
     """The whole configuration of the session."""
     code_commit: str | None
     """Commit of this project, with -dirty if it was changed; null outside a checkout."""
@@ -135,11 +160,11 @@ class RunSessionEnd(TypedDict):
 
     session_id: str
     """The session."""
-    request_count: Int64
+    request_count: Count
     """Requests that the session needed."""
-    answered_count: Int64
+    answered_count: Count
     """Requests that the session had answered."""
-    failed_count: Int64
+    failed_count: Count
     """Requests that it gave up."""
     finished_at: Time
     """When it ended."""
@@ -171,13 +196,13 @@ class Item(TypedDict):
     benchmark_id: str
     item_id: str
     """Name of the item within its benchmark."""
-    item_index: Int64
+    item_index: Count
     """Place of the item in its file, from 0."""
     subset: str
     """Subject or subtask; empty for none."""
     cluster_id: str
     """Items with the same one are not independent: a passage, a subject."""
-    fields: Json
+    fields: Object
     """What the prompt's template could name."""
     target: str
     """The answer as it stands in a worked example."""
@@ -213,13 +238,13 @@ class Request(TypedDict):
     """The prompt."""
     continuations: Sequence[str]
     """What is weighed after the prompt; empty for generation."""
-    decoding: Json
+    decoding: Object
     """Decoding parameters; an empty object for log-likelihoods."""
-    sample_index: Int32
+    sample_index: Index
     """Which draw of several, from 0."""
-    prompt_token_count: Int64 | None
+    prompt_token_count: Count | None
     """Tokens of the prompt as sent; null for imported samples."""
-    dropped_token_count: Int64
+    dropped_token_count: Count
     """Tokens at the prompt's beginning that the context had no place for."""
 
 
@@ -235,9 +260,9 @@ class RunRequest(TypedDict):
     scorer: str
     """How the answer is to be scored."""
     item_hash: str
-    sample_index: Int32
+    sample_index: Index
     """Which draw of several, from 0."""
-    variant_index: Int32
+    variant_index: Index
     """Which of several contexts, from 0."""
     purpose: str
     """answer, or what an extra log-likelihood is for."""
@@ -254,15 +279,15 @@ class Answer(TypedDict):
     """Session in which the answer came."""
     endpoint: str
     """Server that answered."""
-    input_token_count: Int64 | None
+    input_token_count: Count | None
     """Tokens that the server read, over all continuations; null for imported samples."""
-    output_token_count: Int64 | None
+    output_token_count: Count | None
     """Tokens that it wrote; null for imported samples."""
-    cached_token_count: Int64 | None
+    cached_token_count: Count | None
     """Of the input tokens, those that it had computed before; null for imported samples."""
-    attempt_count: Int32 | None
+    attempt_count: PositiveCount | None
     """Attempts of the call that brought the answer; null for imported samples."""
-    latency_seconds: float | None
+    latency_seconds: Seconds | None
     """Seconds of that call; null for imported samples."""
     answered_at: Time
     """When the answer was written down."""
@@ -288,11 +313,11 @@ class LogLikelihood(TypedDict):
     """
 
     request_id: str
-    continuation_index: Int32
+    continuation_index: Index
     """Which continuation, from 0."""
-    log_likelihood: float
+    log_likelihood: LogLikelihoodValue
     """Sum of the log-probabilities of the continuation's tokens, in nats."""
-    token_count: Int32 | None
+    token_count: PositiveCount | None
     """Tokens of the continuation; null for imported samples."""
     is_single_token: bool | None
     """Whether all continuations were weighed by one look at the next token; null for imported
@@ -312,7 +337,7 @@ class Failure(TypedDict):
     """Server that was asked."""
     error: str
     """What went wrong in the last attempt."""
-    attempt_count: Int32
+    attempt_count: PositiveCount
     """Attempts."""
     failed_at: Time
     """When it was given up."""
@@ -330,15 +355,15 @@ class TranslationStatistics(TypedDict):
     """What was measured, named after the scorer that needs it."""
     measure_version: Int32
     """Version of the measure; goes up when its rule changes."""
-    match_counts: Sequence[Int32]
+    match_counts: Sequence[Count32]
     """N-grams of the completion that the reference has, by length 1 to 4."""
-    ngram_counts: Sequence[Int32]
+    ngram_counts: Sequence[Count32]
     """N-grams of the completion, by length 1 to 4."""
-    candidate_length: Int32
+    candidate_length: Count32
     """Tokens of the completion."""
-    reference_length: Int32
+    reference_length: Count32
     """Tokens of the reference."""
-    sentence_bleu: float
+    sentence_bleu: Annotated[float, Within(at_least=0, at_most=1 + 1e-9)]
     """BLEU of this completion alone as sacreBLEU's sentence_bleu rounds it, which may be a hair
     above 1; no score is made of it, but of the counts."""
     measured_at: Time
@@ -359,7 +384,7 @@ class ProgramOutcome(TypedDict):
     program)."""
     error_head: str
     """Beginning of what went wrong; empty if it passed."""
-    wall_seconds: float
+    wall_seconds: Seconds
     """How long it ran."""
     measured_at: Time
     """When it was run."""
@@ -424,10 +449,67 @@ class AnsweredRequest(Answer):
     """Null for a log-likelihood request, as the two after it."""
     stop_reason: StopReason | None
     completion_token_ids: Sequence[Int32] | None
-    log_likelihoods: Sequence[float] | None
+    log_likelihoods: Sequence[LogLikelihoodValue] | None
     """One element per continuation; null for a generation request, as the two after it."""
-    token_counts: Sequence[Int32 | None] | None
+    token_counts: Sequence[PositiveCount | None] | None
     is_single_token: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What ties columns of a row together."""
+
+    column: str
+    """The column that is named where the rule is broken."""
+    condition: str
+    """True of every row that keeps the rule, in SQL over the row's columns."""
+    sentence: str
+
+
+ROW_RULES: dict[type, tuple[Rule, ...]] = {
+    PlannedRequest: (
+        Rule(
+            "continuations",
+            "(kind = 'log_likelihood') = (len(continuations) > 0)",
+            "a log_likelihood request has continuations, a generation request has none",
+        ),
+    ),
+    AnsweredRequest: (
+        Rule(
+            "log_likelihoods",
+            "(completion_text is null) <> (log_likelihoods is null)",
+            "an answer has a completion or log-likelihoods, and not both",
+        ),
+        Rule(
+            "log_likelihoods",
+            "log_likelihoods is null or len(log_likelihoods) > 0",
+            "there is at least one log-likelihood",
+        ),
+        Rule(
+            "token_counts",
+            "token_counts is null or len(token_counts) = coalesce(len(log_likelihoods), -1)",
+            "there are as many token counts as log-likelihoods",
+        ),
+    ),
+    TranslationStatistics: (
+        Rule("match_counts", "len(match_counts) = 4", "there are four, for lengths 1 to 4"),
+        Rule("ngram_counts", "len(ngram_counts) = 4", "there are four, for lengths 1 to 4"),
+        Rule(
+            "match_counts",
+            "len(list_filter(list_zip(match_counts, ngram_counts), lambda one: one[1] > one[2]))"
+            " = 0",
+            "no more n-grams match than there are",
+        ),
+    ),
+    LoggedScore: (
+        Rule(
+            "logged_score",
+            "not is_main or logged_score is null or logged_score between 0 and 1",
+            "the score of the main metric is from 0 to 1",
+        ),
+    ),
+}
+"""Rules of the rows of shards that no single column can say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -499,6 +581,12 @@ class Column:
     sql_type: str
     is_nullable: bool
     since: Since
+    marks: tuple[Any, ...] = ()
+    """What its values keep to: `Within`, `JsonObject`; of a list, what its elements do."""
+    accepted: tuple[str, ...] = ()
+    """The values that there are; empty for any."""
+    has_null_elements: bool = False
+    """Whether elements of a list may be null."""
 
 
 @cache
@@ -519,7 +607,21 @@ def _column(name: str, hint: Any) -> Column:
     is_nullable, bare = _without_null(bare)
     stored = _stored(bare, marks)
     since = next((mark for mark in marks if isinstance(mark, Since)), Since(1))
-    return Column(name, stored.arrow_type, stored.sql_type, is_nullable, since)
+    inner, kernel = _unmarked(bare)
+    has_null_elements = False
+    if get_origin(kernel) is Sequence:
+        has_null_elements, element = _without_null(get_args(kernel)[0])
+        inner, kernel = _unmarked(element)
+    return Column(
+        name,
+        stored.arrow_type,
+        stored.sql_type,
+        is_nullable,
+        since,
+        tuple(mark for mark in (*marks, *inner) if isinstance(mark, Within | JsonObject)),
+        get_args(kernel) if get_origin(kernel) is Literal else (),
+        has_null_elements,
+    )
 
 
 def _stored(hint: Any, marks: tuple[Any, ...] = ()) -> Stored:

@@ -21,6 +21,7 @@ import msgspec
 import orjson
 
 from inference.errors import RequestError
+from warehouse.records import MAX_LOG_LIKELIHOOD
 
 if TYPE_CHECKING:
     from inference.planning.requests import Request, Sampling, Sequence
@@ -308,7 +309,7 @@ def _impossible(best: list[Entry] | None) -> float:
 
 
 def _checked(log_likelihood: float) -> float:
-    if math.isnan(log_likelihood) or log_likelihood == math.inf:
+    if not log_likelihood <= MAX_LOG_LIKELIHOOD:
         raise RequestError(f"the server gave a log-likelihood of {log_likelihood}")
     return log_likelihood if log_likelihood > LEAST else -math.inf
 

@@ -77,11 +77,15 @@ MEASURES = (
 
 
 def measure(
-    shards: Path, store: Path, on_measured: Callable[[Measure, int, int], None]
+    shards: Path,
+    store: Path,
+    on_measured: Callable[[Measure, int, int], None],
+    on_refused: Callable[[str], None] = lambda _: None,
 ) -> dict[str, int]:
     """Measure what is in the raw store and not measured, and bring the results into it.
 
-    `on_measured` is told the measure, how many are done, and how many there are to do. Results are
+    `on_measured` is told the measure, how many are done, and how many there are to do;
+    `on_refused` gets a message about each shard that could not be loaded. Results are
     written every few thousand, so that a call that is killed is gone on with by the next.
     Returns the number of completions measured, by table.
 
@@ -90,7 +94,7 @@ def measure(
         RawStoreBusyError: the raw store is in use for too long.
     """
     shards.mkdir(parents=True, exist_ok=True)
-    load(shards, store)
+    _load(shards, store, on_refused)
     done: dict[str, int] = {}
     session = new_session_id()
     number = 0
@@ -107,8 +111,14 @@ def measure(
                 done[one.table] += len(chunk)
                 on_measured(one, done[one.table], total)
     finally:
-        load(shards, store)
+        _load(shards, store, on_refused)
     return done
+
+
+def _load(shards: Path, store: Path, on_refused: Callable[[str], None]) -> None:
+    report = load(shards, store)
+    for message in report.damaged + report.newer:
+        on_refused(message)
 
 
 def missing(store: Path, one: Measure) -> list[Work]:
