@@ -20,12 +20,11 @@ README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 DOCUMENTATION = README + (REPOSITORY / "models" / "overview.md").read_text(encoding="utf-8")
 ROOMS = ("inference", "warehouse", "models", "analyses", "app", "tests", ".github")
 PAGES = sorted(
-    [
-        *REPOSITORY.glob("*.md"),
-        *(page for room in ROOMS for page in (REPOSITORY / room).rglob("*.md")),
-    ]
+    page
+    for pattern in ("*.md", *(f"{room}/**/*.md" for room in ROOMS))
+    for page in REPOSITORY.glob(pattern)
+    if "target" not in page.parts
 )
-PAGES = [page for page in PAGES if "target" not in page.parts]
 """Every page of Markdown that is written by hand."""
 
 
@@ -82,7 +81,7 @@ def anchors(page: Path) -> set[str]:
     headings = re.findall(
         r"^#+ (.*)$", without_code(page.read_text(encoding="utf-8")), re.MULTILINE
     )
-    return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}
+    return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
@@ -107,7 +106,7 @@ def test_pages_link_to_each_other() -> None:
         for page in PAGES
         for link in re.findall(r"\]\(([^):\s]+)\)", page.read_text(encoding="utf-8"))
     }
-    read_first = {"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"}
+    read_first = {"CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"}
     assert {REPOSITORY / name for name in read_first} <= linked
 
 
