@@ -82,11 +82,14 @@ class Followed(NamedTuple):
     project: Path
     printed: list[str]
     """By block of commands, in the order of the text."""
-    prompt_count: int
-    """Prompts that the stub got."""
+    call_counts: list[int]
+    """How often the stub had been asked after each of them."""
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.project / "data" / "warehouse.duckdb")) as connection:
+        """What the warehouse answers, with the raw store attached."""
+        data = self.project / "data"
+        with duckdb.connect(data / "warehouse.duckdb", read_only=True) as connection:
+            connection.execute(f"attach '{data / 'generations.duckdb'}' as generations (read_only)")
             return connection.execute(query).fetchall()
 
 
@@ -120,6 +123,7 @@ def followed(
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
     printed: list[str] = []
+    call_counts: list[int] = []
     with stub_server(answer_with=answer_with) as stub:
         here = f"--model {MODEL} --endpoint {stub.url} --tokenizer {tokenizer_folder}"
         for example in examples():
@@ -137,17 +141,17 @@ def followed(
             )
             assert done.returncode == 0, example.block + done.stdout[-6000:] + done.stderr[-6000:]
             printed.append(done.stdout)
-        prompt_count = sum(len(call["input_ids"]) for call in stub.calls)
-    return Followed(project, printed, prompt_count)
+            call_counts.append(len(stub.calls))
+    return Followed(project, printed, call_counts)
 
 
 def test_a_benchmark_is_planned_and_asked_with_its_prompts(followed: Followed) -> None:
     planned, _, printed = followed.printed[0].partition("3 requests, 0 answered before, 3 now")
-    assert re.search(r"^capitals +3 +3 +0 ", planned, re.MULTILINE)
+    assert re.search(r"^prefecture_capitals +3 +3 +0 ", planned, re.MULTILINE)
     assert f" {SAID} " in f"{printed} ".replace("\n", " \n")
     asked = followed.rows(
         "select item_id, prompt_text from marts.fct_sample_texts"
-        " where benchmark_id = 'capitals' and scorer_id = 'nfkc_exact_match' order by item_id"
+        " where benchmark_id = 'prefecture_capitals' and scorer_id = 'nfkc_exact_match' order by item_id"
     )
     (shot,) = {prompt.split("\n\n")[0] for _, prompt in asked}
     assert shot[3:6] in ("宮城県", "石川県")
@@ -157,11 +161,12 @@ def test_a_benchmark_is_planned_and_asked_with_its_prompts(followed: Followed) -
 
 
 def test_a_scorer_scores_and_asks_nothing_anew(followed: Followed) -> None:
-    assert followed.prompt_count == 3
+    assert len(set(followed.call_counts)) == 1
+    assert followed.call_counts[0] > 0
     assert "3 requests, 3 answered before, 0 now, 0 failed" in followed.printed[1]
     assert followed.rows(
         "select scorer_id, scorer_version, item_id, score from marts.fct_item_scores"
-        " where benchmark_id = 'capitals' order by all"
+        " where benchmark_id = 'prefecture_capitals' order by all"
     ) == [
         *(("begins_with_gold", 1, item_id, item_id == "0") for item_id in "012"),
         *(("nfkc_exact_match", 1, item_id, 0) for item_id in "012"),
@@ -170,27 +175,22 @@ def test_a_scorer_scores_and_asks_nothing_anew(followed: Followed) -> None:
 
 
 def test_a_format_brings_in_what_was_logged(followed: Followed) -> None:
-    with duckdb.connect(str(followed.project / "data" / "generations.duckdb")) as connection:
-        logged = connection.execute(
-            """
-            select prompts.prompt_text[8:9], generations.completion_text, logged.logged_score
-            from raw.logged_scores as logged
-            inner join raw.requests as requests using (request_id)
-            inner join raw.prompts as prompts using (prompt_id)
-            inner join raw.generations as generations using (request_id)
-            inner join raw.run_requests as asked using (request_id)
-            where asked.benchmark_id = 'rivers' order by all"""
-        ).fetchall()
-    assert logged == [
-        ("湖は", "霞ヶ浦", 0),
-        ("川は", "信濃川", 1),
-    ]
+    assert followed.rows(
+        """
+        select prompts.prompt_text[8:9], generations.completion_text, logged.logged_score
+        from staging.stg_logged_scores as logged
+        inner join staging.stg_run_requests as asked using (request_id)
+        inner join staging.stg_requests as requests using (request_id)
+        inner join staging.stg_prompts as prompts using (prompt_id)
+        inner join staging.stg_generations as generations using (request_id)
+        where asked.benchmark_id = 'rivers' order by logged_score"""
+    ) == [("湖は", "霞ヶ浦", 0), ("川は", "信濃川", 1)]
 
 
 def test_a_table_has_a_row_for_each_subset(followed: Followed) -> None:
     rows = followed.rows(
         "select score, subset, scored_count, unscored_count from marts.fct_subset_scores"
-        " where benchmark_id = 'capitals' order by all"
+        " where benchmark_id = 'prefecture_capitals' order by all"
     )
     assert rows == [
         (0, "中部", 1, 0),
