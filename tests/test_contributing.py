@@ -151,7 +151,8 @@ def test_a_benchmark_is_planned_and_asked_with_its_prompts(followed: Followed) -
     assert f" {SAID} " in f"{printed} ".replace("\n", " \n")
     asked = followed.rows(
         "select item_id, prompt_text from marts.fct_sample_texts"
-        " where benchmark_id = 'prefecture_capitals' and scorer_id = 'nfkc_exact_match' order by item_id"
+        " where benchmark_id = 'prefecture_capitals' and scorer_id = 'nfkc_exact_match'"
+        " order by item_id"
     )
     (shot,) = {prompt.split("\n\n")[0] for _, prompt in asked}
     assert shot[3:6] in ("宮城県", "石川県")
@@ -223,6 +224,20 @@ def test_every_rule_of_the_table_has_a_fault_that_it_catches(
 def test_a_page_opens_and_is_documented(followed: Followed) -> None:
     # The commands of the text are the page's own test and the tests of the documentation.
     assert re.search(r"^\d+ passed", followed.printed[4], re.MULTILINE)
+
+
+def test_the_code_of_the_examples_is_in_house_style(followed: Followed) -> None:
+    paths = [example.path for example in examples() if example.path.endswith(".py")]
+    assert len(set(paths)) == 6
+    for verb in (("check",), ("format", "--check", "--diff")):
+        ruff = subprocess.run(
+            [str(Path(sys.executable).parent / "ruff"), *verb, "--no-cache", *set(paths)],
+            cwd=followed.project,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ruff.returncode == 0, ruff.stdout + ruff.stderr
 
 
 def test_every_example_is_written_or_run() -> None:
