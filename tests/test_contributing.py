@@ -178,14 +178,16 @@ def test_a_scorer_scores_and_asks_nothing_anew(followed: Followed) -> None:
 def test_a_format_brings_in_what_was_logged(followed: Followed) -> None:
     assert followed.rows(
         """
-        select prompts.prompt_text[8:9], generations.completion_text, logged.logged_score
+        select sessions.item_set, prompts.prompt_text[8:9], generations.completion_text,
+            logged.logged_score
         from staging.stg_logged_scores as logged
         inner join staging.stg_run_requests as asked using (request_id)
+        inner join staging.stg_run_sessions as sessions using (run_id)
         inner join staging.stg_requests as requests using (request_id)
         inner join staging.stg_prompts as prompts using (prompt_id)
         inner join staging.stg_generations as generations using (request_id)
         where asked.benchmark_id = 'rivers' order by logged_score"""
-    ) == [("湖は", "霞ヶ浦", 0), ("川は", "信濃川", 1)]
+    ) == [("imported", "湖は", "霞ヶ浦", 0), ("imported", "川は", "信濃川", 1)]
 
 
 def test_a_table_has_a_row_for_each_subset(followed: Followed) -> None:
