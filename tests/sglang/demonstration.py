@@ -142,6 +142,7 @@ def needed(folders: list[Path]) -> duckdb.DuckDBPyConnection:
         ]
     )
     connection.register("versions", versions)
+    connection.register("models", pa.table({"model_id": list(MODELS.values())}))
     for kind, query in CHOSEN.items():
         connection.register(kind, pa.concat_tables([SCHEMAS[kind].empty_table(), *tables[kind]]))
         key = KEYS[kind]
@@ -164,9 +165,33 @@ KEYS: dict[ShardKind, str] = {
 }
 
 
+MISSING = """
+    select models.model_id, versions.benchmark_id
+    from models
+    cross join versions
+    left join chosen_requests as requests using (model_id, benchmark_id)
+    left join chosen_answers as answers using (request_id)
+    left join chosen_programs as programs
+        on
+            requests.request_id = programs.request_id
+            and requests.item_hash = programs.item_hash
+            and requests.scorer = programs.measure_id
+    group by all
+    having count(*) > count(answers.request_id)
+        or count(*) filter (where scorer = 'program_passes') > count(programs.request_id)
+    order by all"""
+"""Benchmarks of which the set would not hold everything."""
+
+
 def write_set(folders: list[Path], output: Path) -> None:
-    """Write what is needed of the shards in `folders` into `output`, a few shards per run."""
+    """Write what is needed of the shards in `folders` into `output`, a few shards per run.
+
+    Raises:
+        ValueError: an answer or an outcome is missing.
+    """
     with needed(folders) as connection:
+        if missing := connection.execute(MISSING).fetchall():
+            raise ValueError(f"not answered or not measured yet: {missing}")
         runs = connection.execute(
             "select run_id, max(session_id) from chosen_session group by run_id order by run_id"
         ).fetchall()

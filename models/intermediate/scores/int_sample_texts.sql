@@ -34,7 +34,7 @@ program_outcomes as (
     select * from {{ ref('stg_program_outcomes') }}
 ),
 
--- Of the version that is scored, the latest.
+-- The latest version, as in int_program_scores.
 sandboxed as (
     select
         request_id,
