@@ -28,6 +28,7 @@ final as (
         gold_choice,
         score,
         unscored_reason,
+        is_recorded,
         scorer_id,
         scorer_version,
         decoding,

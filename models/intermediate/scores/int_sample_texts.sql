@@ -30,6 +30,21 @@ log_likelihoods as (
     select * from {{ ref('stg_log_likelihoods') }}
 ),
 
+program_outcomes as (
+    select * from {{ ref('stg_program_outcomes') }}
+),
+
+-- The latest version, as in int_program_scores.
+sandboxed as (
+    select
+        request_id,
+        item_hash,
+        measure_id,
+        arg_max(is_recorded, measure_version) as is_recorded
+    from program_outcomes
+    group by request_id, item_hash, measure_id
+),
+
 -- A sample that is asked under several contexts has as many requests.
 weighed as (
     select
@@ -77,6 +92,7 @@ final as (
         items.choices[items.gold_index + 1] as gold_choice,
         item_scores.score,
         item_scores.unscored_reason,
+        sandboxed.is_recorded,
         item_scores.scorer_id,
         item_scores.scorer_version,
         requests.decoding,
@@ -86,6 +102,11 @@ final as (
     inner join requests on item_scores.request_id = requests.request_id
     inner join prompts on requests.prompt_id = prompts.prompt_id
     left join generations on item_scores.request_id = generations.request_id
+    left join sandboxed
+        on
+            item_scores.request_id = sandboxed.request_id
+            and item_scores.item_hash = sandboxed.item_hash
+            and item_scores.scorer_id = sandboxed.measure_id
     left join weighed
         on
             item_scores.run_id = weighed.run_id

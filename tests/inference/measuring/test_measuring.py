@@ -110,3 +110,29 @@ def test_killed_at_any_moment_it_goes_on(store, tmp_path):
     # Translations come first; whether programs can be run depends on the machine.
     subprocess.run([EVALWH, "measure"], cwd=REPOSITORY, env=environment, check=False)
     assert counts(store) == (40, 40)
+
+
+def test_a_machine_without_a_sandbox_leaves_nothing_of_the_demonstration_unmeasured(
+    store, tmp_path, monkeypatch
+):
+    """Outcomes of its programs come with it: nothing is run, and nothing is missing."""
+    bare = tmp_path / "bin"
+    bare.mkdir()
+    environment = {
+        **os.environ,
+        "PATH": str(bare),
+        "EVALWH_SHARDS": str(tmp_path / "shards"),
+        "EVALWH_GENERATIONS": str(store),
+    }
+    run = subprocess.run(
+        [EVALWH, "measure"],
+        cwd=REPOSITORY,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "program_outcomes" not in run.stdout
+    monkeypatch.undo()
+    assert [missing(store, one) for one in measuring.MEASURES] == [[], []]

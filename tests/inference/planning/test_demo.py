@@ -85,6 +85,21 @@ def test_its_items_are_those_in_the_folders(benchmark_id, store):
     assert {item_hash_of(item, benchmark) for item in items} == {name for (name,) in stored}
 
 
+def test_its_programs_were_run_elsewhere_and_say_so(store):
+    assert rows(
+        store,
+        """
+        select distinct outcomes.is_recorded, outcomes.outcome = 'sandbox_error'
+        from raw.run_requests
+        left join raw.program_outcomes as outcomes
+            on
+                run_requests.request_id = outcomes.request_id
+                and run_requests.item_hash = outcomes.item_hash
+                and run_requests.scorer = outcomes.measure_id
+        where run_requests.scorer = 'program_passes'""",
+    ) == [(True, False)]
+
+
 def test_models_say_different_things(store):
     said = rows(
         store,
