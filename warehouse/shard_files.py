@@ -179,16 +179,24 @@ def _version(file: ShardFile, found: pa.Schema) -> int:
 
 
 def _brought_up(file: ShardFile, kind: ShardKind, version: int, table: pa.Table) -> pa.Table:
-    """The table with the columns of this version, if it has those of its own."""
+    """The table with the columns of this version; what it lacks is null where it may be."""
     declared = columns(SHARDS[kind])
-    known = {one.name: one.arrow_type for one in declared if one.since.version <= version}
     found = {one.name: one.type for one in table.schema}
-    if found != known:
-        differing = sorted(
-            f"{name} ({found.get(name, 'missing')})"
-            for name in found.keys() | known.keys()
-            if found.get(name) != known.get(name)
+    unknown = sorted(found.keys() - {one.name for one in declared})
+    if unknown:
+        # Whatever it says of its version: nobody but a later or another evalwh has these, and what
+        # has been paid for is not set aside for knowing more.
+        raise ShardNewerError(
+            f"{file.path} has columns that this evalwh does not know: {', '.join(unknown)}. It"
+            " stays where it is; update evalwh and run `evalwh load` again"
         )
+    differing = [
+        f"{one.name} is {found.get(one.name, 'missing')}, not {one.arrow_type}"
+        for one in declared
+        if found.get(one.name, one.arrow_type) != one.arrow_type
+        or (one.name not in found and not one.is_nullable and one.since.version <= version)
+    ]
+    if differing:
         raise ShardDamagedError(
             f"{file.path} has other columns than {kind} of version {version}:"
             f" {', '.join(differing)}"
