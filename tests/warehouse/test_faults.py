@@ -87,11 +87,16 @@ def table_of_faults(catches: dict[Fault, Catch | None]) -> str:
     lines = [HEADER, "|---|---|---|"]
     lines += [f"| {what} | {name} | {name} |" for name, (what, *_) in SENTENCES.items()]
     of_rule = groupby(
-        catches.items(), lambda pair: (pair[0].table, pair[0].columns, pair[0].test_before)
+        catches.items(),
+        lambda pair: (
+            pair[0].table,
+            pair[0].columns,
+            pair[0].test_before,
+            f"{pair[1].test}: {pair[1].rule}" if pair[1] else "nothing",
+        ),
     )
-    for (table, columns, before), pairs in of_rule:
+    for (table, columns, before, now), pairs in of_rule:
         tried = list(pairs)
-        (now,) = {f"{catch.test}: {catch.rule}" if catch else "nothing" for _, catch in tried}
         what = " or ".join(fault.fault for fault, _ in tried)
         lines.append(f"| {table}, {columns.replace(' ', ', ')}: {what} | {before} | {now} |")
     return "\n".join(lines) + "\n"
