@@ -218,7 +218,7 @@ def sandbox() -> Finding:
     try:
         check_sandbox()
     except SandboxError as error:
-        advice = "Without it generated programs have no score."
+        advice = "Without it the programs of your own runs have no score."
         if shutil.which("bwrap") is None:
             advice += " On Debian and Ubuntu: apt-get install bubblewrap."
         advice += "".join(f" {setting}." for setting in _closed_namespaces())

@@ -67,7 +67,8 @@ def test_every_verb_that_is_named_exists() -> None:
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
     verbs = set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
     # A verb is named in backticks or begins a line of a code block; "make sense" does neither.
-    pages = [page for page in PAGES if page.name in ("README.md", "overview.md", "SECURITY.md")]
+    names = ("README.md", "CONTRIBUTING.md", "overview.md", "SECURITY.md")
+    pages = [page for page in PAGES if page.name in names]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     named = set(re.findall(r"(?:`|^)make ([a-z-]+)", text, re.MULTILINE))
     assert {"run", "test"} <= named
