@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.linalg import LinAlgError
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dpotrf, dpotrs
 
 from models.estimation.errors import ConvergenceError, InsufficientDataError
 
@@ -326,14 +325,14 @@ def _fill(deviations: Floats, cells: MissingCells, precision: Floats) -> list[Fl
 
 
 def _precision(correlation: Floats, labels: Sequence[str] | None) -> Floats:
-    try:
-        factor = cho_factor(correlation, lower=True)
-    except LinAlgError as error:
+    # LAPACK itself: what scipy.linalg wraps around it takes longer than so small a matrix.
+    factor, failed_minor = dpotrf(correlation, lower=True)
+    if failed_minor:
         raise InsufficientDataError(
             "the covariance of the columns is singular: some benchmark is a linear combination "
             "of others, so its missing cells cannot be told apart"
-        ) from error
-    precision: Floats = cho_solve(factor, np.eye(len(correlation)))
+        )
+    precision: Floats = dpotrs(factor, np.eye(len(correlation)), lower=True)[0]
     # The diagonal is 1 / (1 - R squared) of each column on all others.
     if np.diagonal(precision).max() > 1e10:
         worst = int(np.diagonal(precision).argmax())
