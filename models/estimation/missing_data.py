@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.linalg import LinAlgError
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dpotrf, dpotrs
 
-from models.estimation.errors import ConvergenceError, InsufficientDataError
+from models.estimation.errors import ConvergenceError, EstimationError, InsufficientDataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,6 +114,7 @@ def estimate_moments(
         maximum_iterations: steps before giving up.
 
     Raises:
+        EstimationError: a score is infinite.
         InsufficientDataError: fewer than three rows; a row with no score; a column with
             fewer than three scores, with no variance, or (where cells are missing) that is
             a linear combination of others; or, where cells are missing, no more rows than
@@ -125,6 +125,7 @@ def estimate_moments(
         weights = np.ones(len(scores))
     if cells is None:
         cells = missing_cells(scores)
+    _require_finite(scores, labels)
     _require_enough(cells, weights, labels)
     centre, scale = _observed_moments(scores, cells, weights, labels)
     standardised = np.where(cells.observed, (scores - centre) / scale, 0.0)
@@ -221,6 +222,17 @@ def projection_variance(
             # there does not matter.
             item[rows] = np.einsum("gp,gpk->gk", relative_variances[rows], weights**2)
     return ProjectionVariance(missing=missing, item=item)
+
+
+def _require_finite(scores: Floats, labels: Sequence[str] | None) -> None:
+    """LAPACK says nothing of an infinite score: it only makes every moment NaN."""
+    infinite = np.argwhere(np.isinf(scores))
+    if len(infinite):
+        row, column = (int(i) for i in infinite[0])
+        raise EstimationError(
+            f"row {row} has the score {scores[row, column]} in {_label(labels, column)}: "
+            "give a finite score, or NaN where it is missing"
+        )
 
 
 def _require_enough(cells: MissingCells, weights: Floats, labels: Sequence[str] | None) -> None:
@@ -326,14 +338,14 @@ def _fill(deviations: Floats, cells: MissingCells, precision: Floats) -> list[Fl
 
 
 def _precision(correlation: Floats, labels: Sequence[str] | None) -> Floats:
-    try:
-        factor = cho_factor(correlation, lower=True)
-    except LinAlgError as error:
+    # LAPACK itself: what scipy.linalg wraps around it takes longer than so small a matrix.
+    factor, failed_minor = dpotrf(correlation, lower=True)
+    if failed_minor:
         raise InsufficientDataError(
             "the covariance of the columns is singular: some benchmark is a linear combination "
             "of others, so its missing cells cannot be told apart"
-        ) from error
-    precision: Floats = cho_solve(factor, np.eye(len(correlation)))
+        )
+    precision: Floats = dpotrs(factor, np.eye(len(correlation)), lower=True)[0]
     # The diagonal is 1 / (1 - R squared) of each column on all others.
     if np.diagonal(precision).max() > 1e10:
         worst = int(np.diagonal(precision).argmax())

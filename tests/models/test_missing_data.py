@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.estimation.errors import ConvergenceError, InsufficientDataError
+from models.estimation.errors import ConvergenceError, EstimationError, InsufficientDataError
 from models.estimation.missing_data import (
     conditional_scores,
     estimate_moments,
@@ -149,6 +149,14 @@ def test_a_column_that_others_determine_is_named():
     scores[:, 3] = scores[:, 0] + scores[:, 1]
     scores[0, 3] = np.nan
     with pytest.raises(InsufficientDataError, match="linear combination of"):
+        estimate_moments(scores, labels=["a", "b", "c", "d"])
+
+
+@pytest.mark.parametrize("missing_share", [0.0, 0.25])
+def test_an_infinite_score_is_named(missing_share):
+    scores = draw(40, missing_share)
+    scores[3, 2] = -np.inf
+    with pytest.raises(EstimationError, match="row 3 has the score -inf in column 'c'"):
         estimate_moments(scores, labels=["a", "b", "c", "d"])
 
 
