@@ -63,6 +63,9 @@ class Since:
     """Its value in the rows of shards that are older; null for unknown."""
 
 
+HIGHEST_LOG_LIKELIHOOD = 1e-4
+"""A sum of log-probabilities is 0 at most, but for rounding."""
+
 Int32: TypeAlias = Annotated[int, Stored(pa.int32(), "integer")]
 Int64: TypeAlias = Annotated[int, Stored(pa.int64(), "bigint")]
 Json: TypeAlias = Annotated[str, Stored(pa.string(), "json")]
