@@ -95,7 +95,7 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
 @cache_option
 def fetch(benchmarks: tuple[str, ...], mirror: str | None, lists: bool, cache: Path) -> None:
     """Bring the files of BENCHMARKS (all, unless named) here, and verify them."""
-    from inference.errors import BenchmarkFileError
+    from inference.errors import BenchmarkFileError, DeclarationError
     from inference.planning.addresses import addresses, as_markdown
     from inference.planning.declarations import benchmark_ids, read_benchmark
     from inference.planning.fetch import fetch as fetch_files
@@ -110,7 +110,7 @@ def fetch(benchmarks: tuple[str, ...], mirror: str | None, lists: bool, cache: P
             try:
                 for file in fetch_files(read_benchmark(name), cache, mirror):
                     files.append(file)
-            except BenchmarkFileError as error:
+            except (BenchmarkFileError, DeclarationError) as error:
                 missing.append(f"{name}: {error}")
             new_count = sum(file.is_new for file in files)
             click.echo(f"{name}: {len(files)} files verified, {new_count} of them new")

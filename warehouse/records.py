@@ -77,6 +77,9 @@ class JsonObject:
     """The text is a JSON object, not another JSON value."""
 
 
+HIGHEST_LOG_LIKELIHOOD = 1e-4
+"""A sum of log-probabilities is 0 at most, but for rounding."""
+
 Int32: TypeAlias = Annotated[int, Stored(pa.int32(), "integer")]
 Int64: TypeAlias = Annotated[int, Stored(pa.int64(), "bigint")]
 Json: TypeAlias = Annotated[str, Stored(pa.string(), "json")]
@@ -90,10 +93,7 @@ _PLAIN = {
     bool: Stored(pa.bool_(), "boolean"),
 }
 
-MAX_LOG_LIKELIHOOD = 1e-4
-"""What rounding may bring a log-likelihood to, in nats; more is no log-likelihood."""
-
-LogLikelihoodValue: TypeAlias = Annotated[float, Within(at_most=MAX_LOG_LIKELIHOOD)]
+LogLikelihoodValue: TypeAlias = Annotated[float, Within(at_most=HIGHEST_LOG_LIKELIHOOD)]
 Seconds: TypeAlias = Annotated[float, Within(at_least=0, is_finite=True)]
 Index: TypeAlias = Annotated[int, Stored(pa.int32(), "integer"), Within(at_least=0)]
 Count32: TypeAlias = Index

@@ -15,13 +15,13 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar, get_args
 
 import msgspec
 import orjson
 
 from inference.errors import RequestError
-from warehouse.records import MAX_LOG_LIKELIHOOD
+from warehouse.records import HIGHEST_LOG_LIKELIHOOD, StopReason
 
 if TYPE_CHECKING:
     from inference.planning.requests import Request, Sampling, Sequence
@@ -71,6 +71,9 @@ class Outcome(NamedTuple):
     cached_token_count: int
 
 
+STOP_REASONS = get_args(StopReason)
+
+
 class UnreadableError(Exception):
     """The answer to a call as a whole makes no sense."""
 
@@ -88,6 +91,10 @@ Entry = tuple[float | None, int, Any]
 """Log-probability, token id, and the token's text, which nobody asked for."""
 
 
+_Count = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
+"""As many as the raw store can hold."""
+
+
 class _FinishReason(msgspec.Struct, gc=False):
     type: str
     message: Any = None
@@ -95,9 +102,9 @@ class _FinishReason(msgspec.Struct, gc=False):
 
 class _Meta(msgspec.Struct, gc=False):
     finish_reason: _FinishReason | str | None
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    cached_tokens: int | None = None
+    prompt_tokens: _Count | None = None
+    completion_tokens: _Count | None = None
+    cached_tokens: _Count | None = None
     input_token_logprobs: list[Entry] | None = None
     input_top_logprobs: list[list[Entry] | None] | None = None
     output_token_ids_logprobs: list[list[Entry] | None] | None = None
@@ -239,7 +246,7 @@ def _outcome_or_error(job: Job, kind: JobKind, part: Any) -> Outcome | RequestEr
 def _outcome(job: Job, kind: JobKind, said: _Said) -> Outcome:
     meta = said.meta_info
     reason = meta.finish_reason
-    stop_reason = reason.type if isinstance(reason, _FinishReason) else str(reason)
+    stop_reason = reason.type if isinstance(reason, _FinishReason) else reason
     if stop_reason == "abort":
         raise RequestError(f"the server gave up: {msgspec.to_builtins(reason)}")
     log_likelihoods: tuple[float, ...] = ()
@@ -248,14 +255,22 @@ def _outcome(job: Job, kind: JobKind, said: _Said) -> Outcome:
     elif kind == "next_token":
         log_likelihoods = _of_next_token(job.request, meta)
     is_completion = kind == "generation"
+    if is_completion and stop_reason not in STOP_REASONS:
+        raise RequestError(f"the server ended a completion with {stop_reason!r}")
     return Outcome(
         log_likelihoods,
-        _given(said.text, "text") if is_completion else None,
+        _storable(_given(said.text, "text")) if is_completion else None,
         stop_reason if is_completion else None,
         _given(meta.prompt_tokens, "prompt_tokens"),
         _given(meta.completion_tokens, "completion_tokens"),
         meta.cached_tokens or 0,
     )
+
+
+def _storable(text: str) -> str:
+    # JSON can escape half of a character, which no file holds; encoding it is a ValueError.
+    text.encode()
+    return text
 
 
 def _given(value: Value | None, name: str) -> Value:
@@ -281,7 +296,7 @@ def _of_sequence(sequence: Sequence, meta: _Meta) -> float:
             _impossible(best) if value is None else value
             for value, best in zip(values, bests[-count:], strict=True)
         ]
-    return _checked(math.fsum(value for value in values if value is not None))
+    return _checked(math.fsum(_checked(value) for value in values if value is not None))
 
 
 def _of_next_token(request: Request, meta: _Meta) -> tuple[float, ...]:
@@ -295,7 +310,7 @@ def _of_next_token(request: Request, meta: _Meta) -> tuple[float, ...]:
     if values.count(None) == len(values):
         if meta.output_top_logprobs is None:
             raise DoubtError(f"the server gave no log-probability of any token of {tokens}")
-        _impossible(meta.output_top_logprobs[0])
+        _impossible(meta.output_top_logprobs[0] if meta.output_top_logprobs else None)
     # One number shows that the position has a distribution, in which the others have no mass.
     return tuple(-math.inf if value is None else _checked(value) for value in values)
 
@@ -309,8 +324,9 @@ def _impossible(best: list[Entry] | None) -> float:
 
 
 def _checked(log_likelihood: float) -> float:
-    if not log_likelihood <= MAX_LOG_LIKELIHOOD:
-        raise RequestError(f"the server gave a log-likelihood of {log_likelihood}")
+    # Written so that what is not a number is refused, too.
+    if not log_likelihood <= HIGHEST_LOG_LIKELIHOOD:
+        raise RequestError(f"the server gave a log-likelihood of {log_likelihood}; none is above 0")
     return log_likelihood if log_likelihood > LEAST else -math.inf
 
 

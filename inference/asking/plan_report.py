@@ -8,6 +8,7 @@ from rich.table import Table
 
 from inference.asking.client import Client
 from inference.asking.endpoints import describe
+from inference.asking.preflight import check_templates
 from inference.asking.running import prepare, target_of
 from inference.errors import BenchmarkFileError, RunError
 from inference.planning.declarations import read_benchmark
@@ -30,6 +31,7 @@ async def plan_report(config: RunConfig, console: Console) -> None:
     a line that says so.
 
     Raises:
+        DeclarationError: a declaration is not valid, or a template of it names an unknown field.
         InferenceError: the server or the tokenizer cannot be had, or items are not right.
         RawStoreBusyError: the raw store is being written for too long.
     """
@@ -48,6 +50,7 @@ async def plan_report(config: RunConfig, console: Console) -> None:
     missing: list[str] = []
     for benchmark_id in config.benchmark_ids:
         benchmark = read_benchmark(benchmark_id, config.protocol)
+        check_templates(benchmark)
         try:
             numbers = _numbers(prepare(benchmark, config, target))
         except BenchmarkFileError as error:

@@ -12,6 +12,21 @@ from inference.planning.items import read_items
 
 if TYPE_CHECKING:
     from inference.asking.sessions import RunConfig
+    from inference.planning.declarations import Benchmark
+
+
+def check_templates(benchmark: Benchmark) -> None:
+    """Return if the benchmark's items have what its templates name.
+
+    Demonstration items have the same fields as the others, and are read at once.
+
+    Raises:
+        DeclarationError: a template names another field; the message has file and key.
+        ItemsError: `items.sql` fails.
+    """
+    if (benchmark.folder / "demo").is_dir():
+        items = read_items(benchmark, demo_files(benchmark))
+        check_fields(benchmark, set(items.test[0].fields))
 
 
 def preflight(config: RunConfig) -> None:
@@ -26,10 +41,7 @@ def preflight(config: RunConfig) -> None:
     missing = []
     for benchmark_id in config.benchmark_ids:
         benchmark = read_benchmark(benchmark_id, config.protocol)
-        # Demonstration items have the same fields as the others, and are read at once.
-        if (benchmark.folder / "demo").is_dir():
-            items = read_items(benchmark, demo_files(benchmark))
-            check_fields(benchmark, set(items.test[0].fields))
+        check_templates(benchmark)
         try:
             benchmark_files(benchmark, config.item_set, config.cache)
         except BenchmarkFileError as error:

@@ -21,7 +21,7 @@ from inference.asking.endpoints import (
 from inference.asking.recording import Recorder
 from inference.asking.sessions import only_session, run_id, session_row
 from inference.errors import EndpointError, ItemsError, RunError
-from inference.planning.declarations import read_benchmark
+from inference.planning.declarations import check_fields, read_benchmark
 from inference.planning.few_shot import split_items
 from inference.planning.files import cached_files, demo_files
 from inference.planning.items import read_items
@@ -131,6 +131,7 @@ def prepare(
     """
     files = benchmark_files(benchmark, config.item_set, config.cache)
     items = checked_items(benchmark, files, config.item_set)
+    check_fields(benchmark, set(items.test[0].fields))
     planned = list(plan(benchmark, items, target, config.limit))
     names = list({one.request.request_id for one in planned})
     with open_raw_store(config.store, read_only=True) as connection:

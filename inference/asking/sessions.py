@@ -57,22 +57,24 @@ class RunConfig:
 def selected_benchmarks(names: Sequence[str], protocol: str) -> tuple[str, ...]:
     """The named benchmarks; `all` stands for every one that has the protocol.
 
+    Declarations that are not named are not read: a damaged one stops nobody else.
+
     Raises:
+        DeclarationError: a declaration that is meant is not valid.
         RunError: a name is not declared, or does not have the protocol.
     """
-    declared = {name: protocols_of(name) for name in benchmark_ids(BENCHMARKS)}
-    having = [name for name, protocols in declared.items() if protocol in protocols]
-    if not having:
-        raise RunError(f"no benchmark has a protocol {protocol!r}")
+    declared = benchmark_ids(BENCHMARKS)
     if list(names) == ["all"]:
-        return tuple(having)
+        having = tuple(name for name in declared if protocol in protocols_of(name))
+        if not having:
+            raise RunError(f"no benchmark has a protocol {protocol!r}")
+        return having
     for name in names:
         if name not in declared:
             raise RunError(f"there is no benchmark {name!r}; there are {', '.join(declared)}")
-        if name not in having:
-            raise RunError(
-                f"{name} has no protocol {protocol!r}; it has {', '.join(declared[name])}"
-            )
+        protocols = protocols_of(name)
+        if protocol not in protocols:
+            raise RunError(f"{name} has no protocol {protocol!r}; it has {', '.join(protocols)}")
     return tuple(dict.fromkeys(names))
 
 

@@ -11,6 +11,7 @@ import math
 from typing import Any
 
 from inference.exchange.logged_samples import NO_FILTER, Form, LoggedRequest, LoggedSample
+from warehouse.records import HIGHEST_LOG_LIKELIHOOD
 
 KNOWN_KEYS = {
     "doc_id",
@@ -26,9 +27,6 @@ KNOWN_KEYS = {
     "target_hash",
 }
 """Keys of a line that are no metric; early versions do not list the metrics."""
-
-ROUNDING = 1e-4
-"""By how many nats a sure token's log-likelihood may exceed 0; the warehouse allows as much."""
 
 _Asked = tuple[Form, tuple[str, ...], tuple[LoggedRequest, ...]]
 """Form, choices and requests of a line."""
@@ -150,8 +148,10 @@ def _weighed(arguments: list[list[Any]], responses: list[Any]) -> _Asked:
 
 def _log_likelihood(value: Any) -> float:
     """A log-likelihood, which is text in most files; not a number where none was logged."""
+    if isinstance(value, bool):
+        raise ValueError(f"a log-likelihood is {value}, which is no number")
     number = math.nan if value is None else float(value)
-    if ROUNDING < number < math.inf:
+    if HIGHEST_LOG_LIKELIHOOD < number < math.inf:
         raise ValueError(f"a log-likelihood is {number}, which is more than 0")
     return number
 

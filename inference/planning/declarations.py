@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import math
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from inference.errors import DeclarationError
-from inference.planning.sources import Source, Table, Text
+from inference.planning.sources import Name, Source, Table, Text, Words
 from inference.planning.templates import placeholders
 
 if TYPE_CHECKING:
@@ -30,6 +31,30 @@ RequestKind = Literal["generation", "choices", "contexts"]
 FewShotRule = Literal["none", "first", "shuffled", "halves", "held_out", "drawn"]
 SpecialTokens = Literal["none", "tokenizer", "gemma", "gemma_2_by_name"]
 ContextRule = Literal["none", "left", "fewer_shots", "shorter_articles"]
+
+KIND_OF_SCORER_KIND: dict[str, RequestKind] = {
+    "answer": "generation",
+    "summary": "generation",
+    "translation": "generation",
+    "program": "generation",
+}
+"""What has to be asked for a scorer of that kind; `logged` scores what another harness asked."""
+
+KIND_OF_CHOICE_SCORER: dict[str, RequestKind] = {
+    "most_likely_choice": "choices",
+    "most_likely_context": "contexts",
+}
+"""Scorers of the kind `choice` differ in what they choose from."""
+
+FEW_SHOT_KEYS: dict[FewShotRule, set[str]] = {
+    "none": set(),
+    "first": set(),
+    "shuffled": {"seed", "keep_ratio"},
+    "halves": {"seed", "shared_count"},
+    "held_out": {"seed"},
+    "drawn": {"seed", "shuffles_items", "draws_spare"},
+}
+"""Which keys a rule of worked examples looks at, besides its count."""
 
 Count = Annotated[int, Meta(ge=0)]
 PositiveCount = Annotated[int, Meta(ge=1)]
@@ -51,6 +76,8 @@ class Prompt(Table, frozen=True):
         """Refuse what is no template."""
         for key in ("item", "description", "shot"):
             placeholders(key, getattr(self, key))
+        if not placeholders("item", self.item):
+            raise ValueError(f"item = {self.item!r} names no field, and is the same for all items")
 
 
 class FewShot(Table, frozen=True):
@@ -77,16 +104,24 @@ class FewShot(Table, frozen=True):
     """Rule `drawn`: draw one more and keep the first `count` that are not the item itself."""
 
     def __post_init__(self) -> None:
-        """Refuse a count that the rule does not mean."""
+        """Refuse a count that the rule does not mean, and keys that it does not look at."""
         if (self.rule == "none") != (self.count == 0):
             raise ValueError(f"rule {self.rule} does not go with {self.count} shots")
+        unused = set(_changed(self)) - FEW_SHOT_KEYS[self.rule] - {"rule", "count"}
+        if unused:
+            raise ValueError(f"rule {self.rule} does not look at {', '.join(sorted(unused))}")
 
 
 class Extra(Table, frozen=True):
     """One more log-likelihood that is asked for each item, after the same context."""
 
-    purpose: Annotated[str, Meta(pattern=r"^[a-z_]+$")]
+    purpose: Name
     continuation: Text
+
+    def __post_init__(self) -> None:
+        """Refuse the purpose that the item's own request has."""
+        if self.purpose == "answer":
+            raise ValueError("purpose = 'answer' is that of the item's own request")
 
 
 class Request(Table, frozen=True):
@@ -122,6 +157,13 @@ class Decoding(Table, frozen=True):
     seed: Count | None = None
     """Seed of sample 0; sample i has seed + i. Null for greedy decoding."""
 
+    def __post_init__(self) -> None:
+        """Refuse two limits of one length, and a temperature that no server takes."""
+        if self.max_new_tokens and self.max_total_tokens:
+            raise ValueError("max_new_tokens and max_total_tokens are given; one of them limits")
+        if not math.isfinite(self.temperature):
+            raise ValueError(f"temperature = {self.temperature} is not finite")
+
 
 class Tokens(Table, frozen=True):
     """How text becomes tokens, and what happens when they are too many."""
@@ -141,18 +183,18 @@ class Declaration(Table, frozen=True, kw_only=True):
     """The keys of a `benchmark.toml`, those of its protocols taken apart."""
 
     benchmark_id: Text
-    protocol_version: Text
-    protocol_source: Text
+    protocol_version: Words
+    protocol_source: Words
     item_count: PositiveCount | None = None
     """Items that upstream's files must give; null where nobody here could count them."""
-    scorer: Text
+    scorer: Words
     sources: Annotated[tuple[Source, ...], Meta(min_length=1)]
     prompt: Prompt
     few_shot: FewShot
     request: Request
     decoding: Decoding = Decoding()
     tokens: Tokens
-    departures: tuple[Text, ...] = ()
+    departures: tuple[Words, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what goes with nothing else that is declared."""
@@ -161,15 +203,35 @@ class Declaration(Table, frozen=True, kw_only=True):
             raise ValueError(
                 "[decoding] needs max_new_tokens or max_total_tokens, or nothing is generated"
             )
-        if self.request.sample_count > 1 and self.decoding.seed is None:
-            raise ValueError("several samples need a [decoding] seed")
+        if not generates and (given := _changed(self.decoding)):
+            raise ValueError(
+                f"[decoding] gives {', '.join(given)}; kind {self.request.kind} generates nothing"
+            )
+        if self.request.sample_count > 1:
+            if self.decoding.seed is None:
+                raise ValueError("several samples need a [decoding] seed")
+            if self.decoding.temperature == 0:
+                raise ValueError("several samples need a [decoding] temperature above 0")
         roles = [source.role for source in self.sources]
         if len(set(roles)) < len(roles):
             raise ValueError(f"[[sources]] have the roles {roles}, which must differ")
-        if self.scorer not in scorer_ids():
+        kind = self.request.kind
+        if kind == "choices" and "choice" not in placeholders("", self.request.continuation):
+            raise ValueError("request.continuation lacks {choice}, and is the same for all choices")
+        if kind == "contexts" and "context" not in placeholders("", self.prompt.item):
+            raise ValueError("prompt.item lacks {context}, and is the same for all contexts")
+        if self.scorer not in scorers():
             raise ValueError(
-                f"scorer = {self.scorer!r} is none of {SCORERS.name}: {', '.join(scorer_ids())}"
+                f"scorer = {self.scorer!r} is none of {SCORERS.name}: {', '.join(scorers())}"
             )
+        if scorers()[self.scorer] != kind:
+            fitting = [name for name, asked in scorers().items() if asked == kind]
+            raise ValueError(
+                f"scorer = {self.scorer!r} does not fit request.kind = {kind!r};"
+                f" these do: {', '.join(fitting)}"
+            )
+        if self.scorer == "rouge2_of_tokens" and not self.tokens.stores_tokens:
+            raise ValueError(f"scorer = {self.scorer!r} needs [tokens] stores_tokens = true")
 
 
 class Benchmark(Declaration, frozen=True, kw_only=True):
@@ -186,10 +248,27 @@ class Benchmark(Declaration, frozen=True, kw_only=True):
 
 
 @cache
-def scorer_ids() -> tuple[str, ...]:
-    """Every scorer that there is, as the register names them."""
+def scorers() -> dict[str, RequestKind | None]:
+    """Every scorer of the register, and the kind of request that it scores.
+
+    Null for one that scores nothing that is asked here.
+    """
     with SCORERS.open(encoding="utf-8", newline="") as file:
-        return tuple(dict.fromkeys(row["scorer_id"] for row in csv.DictReader(file)))
+        return {
+            row["scorer_id"]: KIND_OF_CHOICE_SCORER[row["scorer_id"]]
+            if row["scorer_kind"] == "choice"
+            else KIND_OF_SCORER_KIND.get(row["scorer_kind"])
+            for row in csv.DictReader(file)
+        }
+
+
+def _changed(table: Table) -> list[str]:
+    """Keys of the table that do not have their default."""
+    return [
+        field.name
+        for field in msgspec.structs.fields(table)
+        if getattr(table, field.name) != field.default
+    ]
 
 
 def benchmark_ids(folder: Path = BENCHMARKS) -> list[str]:
@@ -206,28 +285,18 @@ def read_benchmark(
     declaration's, table by table.
 
     Raises:
-        DeclarationError: there is no such benchmark or protocol, or the file is not valid;
-            the message names file and key.
+        DeclarationError: there is no such benchmark or protocol, or the file is not valid, be it
+            in another protocol; the message names file and key.
     """
     path = folder / benchmark_id / "benchmark.toml"
     if not path.is_file():
         known = ", ".join(benchmark_ids(folder))
         raise DeclarationError(f"there is no benchmark {benchmark_id!r}; there are {known}")
-    declared, protocols = _tables(path)
-    if protocol != "reference":
-        if protocol not in protocols:
-            known = ", ".join(["reference", *protocols])
-            raise DeclarationError(f"{benchmark_id} has no protocol {protocol!r}; it has {known}")
-        declared = _overridden(declared, protocols[protocol])
-    try:
-        declaration = msgspec.convert(declared, Declaration)
-    except msgspec.ValidationError as error:
-        raise DeclarationError(f"{path}: {error}") from error
-    if declaration.benchmark_id != path.parent.name:
-        raise DeclarationError(
-            f"{path}: benchmark_id is {declaration.benchmark_id!r}, its folder is"
-            f" {path.parent.name!r}; they must be the same"
-        )
+    declarations = _declarations(path)
+    if protocol not in declarations:
+        known = ", ".join(declarations)
+        raise DeclarationError(f"{benchmark_id} has no protocol {protocol!r}; it has {known}")
+    declaration = declarations[protocol]
     if not (path.parent / "items.sql").is_file():
         raise DeclarationError(f"{path.parent} has no items.sql, the query that gives its items")
     return Benchmark(**msgspec.structs.asdict(declaration), protocol=protocol, folder=path.parent)
@@ -239,7 +308,26 @@ def protocols_of(benchmark_id: str, folder: Path = BENCHMARKS) -> list[str]:
     Raises:
         DeclarationError: the file is not valid.
     """
-    return ["reference", *_tables(folder / benchmark_id / "benchmark.toml")[1]]
+    return list(_declarations(folder / benchmark_id / "benchmark.toml"))
+
+
+def _declarations(path: Path) -> dict[str, Declaration]:
+    """What the file declares, by protocol; `reference` is the first."""
+    declared, protocols = _tables(path)
+    found = {}
+    for protocol, changes in {"reference": {}, **protocols}.items():
+        where = str(path) if protocol == "reference" else f"{path}: protocols.{protocol}"
+        try:
+            declaration = msgspec.convert(_overridden(declared, changes), Declaration)
+        except msgspec.ValidationError as error:
+            raise DeclarationError(f"{where}: {error}") from error
+        if declaration.benchmark_id != path.parent.name:
+            raise DeclarationError(
+                f"{where}: benchmark_id is {declaration.benchmark_id!r}, its folder is"
+                f" {path.parent.name!r}; they must be the same"
+            )
+        found[protocol] = declaration
+    return found
 
 
 def _tables(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
@@ -251,6 +339,11 @@ def _tables(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         raise DeclarationError(f"{path} is not TOML: {error}") from error
     except msgspec.ValidationError as error:
         raise DeclarationError(f"{path}: protocols: {error}") from error
+    if "reference" in protocols:
+        raise DeclarationError(
+            f"{path}: protocols.reference: the reference is what stands outside of [protocols];"
+            " give the table another name"
+        )
     return declared, protocols
 
 

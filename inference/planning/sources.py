@@ -18,12 +18,16 @@ UNPINNED = "unpinned"
 """In place of a sha256 that nobody here could compute: the file is taken on its upstream's word."""
 
 Text = Annotated[str, Meta(min_length=1)]
-Repository = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")]
+Words = Annotated[str, Meta(pattern=r"\S")]
+"""Text that says something: more than spaces."""
+# `$` would also stand before a line break at the end, so all end with `\Z`.
+Name = Annotated[str, Meta(pattern=r"^[a-z_]+\Z")]
+Repository = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*\Z")]
 """Owner and name."""
-Place = Annotated[str, Meta(pattern=r"^(?!.*\.\.)[^/{}\s?#]([^{}\s?#]|\{name\})*$")]
+Place = Annotated[str, Meta(pattern=r"^(?!.*\.\.)[^/{}\s?#]([^{}\s?#]|\{name\})*\Z")]
 """A relative path; `{name}` stands for the name of a file."""
-FileName = Annotated[str, Meta(pattern=r"^\w[\w.-]*$")]
-Sha256 = Annotated[str, Meta(pattern=rf"^([0-9a-f]{{64}}|{UNPINNED})$")]
+FileName = Annotated[str, Meta(pattern=r"^\w[\w.-]*\Z")]
+Sha256 = Annotated[str, Meta(pattern=rf"^([0-9a-f]{{64}}|{UNPINNED})\Z")]
 
 
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,18 +51,18 @@ class Source(Table, frozen=True, kw_only=True):
     a commit as its `revision` and a `file` in it; a `url` has no versions.
     """
 
-    role: Annotated[str, Meta(pattern=r"^[a-z_]+$")]
+    role: Name
     """Name of the view by which `items.sql` reads the files: `test`, `pool`, ..."""
     path: Place
     """Place below the cache and below a mirror."""
     format: FileFormat
     sha256: Sha256 | Annotated[dict[FileName, Sha256], Meta(min_length=1)]
     """Of the file as upstream has it, or of one file per name, in the order of reading."""
-    licence: Text
+    licence: Words
     github: Repository | None = None
     hub: Repository | None = None
     """Dataset repository."""
-    url: Annotated[str, Meta(pattern=r"^https?://[^/\s]+/\S+$")] | None = None
+    url: Annotated[str, Meta(pattern=r"^https?://[^/\s]+/\S+\Z")] | None = None
     revision: Text | None = None
     """Commit of the repository."""
     file: Place | None = None
@@ -86,8 +90,16 @@ class Source(Table, frozen=True, kw_only=True):
                 f"{self.role} has the revision {self.revision!r} and moving = {self.moving!r};"
                 " it needs a commit of 40 hexadecimal digits, or `moving` says why it has none"
             )
-        if len(self.hashes) > 1 and "{name}" not in self.path:
-            raise ValueError(f"{self.role} has several files, and no {{name}} in its path")
+        for key in ("path", "file", "url"):
+            place = getattr(self, key)
+            if place is None:
+                continue
+            if len(self.hashes) > 1 and "{name}" not in place:
+                raise ValueError(f"{self.role} has several files, and no {{name}} in its {key}")
+            if isinstance(self.sha256, str) and "{name}" in place:
+                raise ValueError(
+                    f"{self.role} has a {{name}} in its {key}, and no table of sha256 by name"
+                )
 
     @property
     def hashes(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ from aiohttp import web
 from click.testing import CliRunner
 
 from app.cli import main
+from inference.asking import sessions
 from inference.planning import declarations
 from inference.planning.declarations import BENCHMARKS
 from tests.inference.asking.stub_server import MODEL, stub_server
@@ -111,6 +112,57 @@ def test_a_run_with_a_wrong_template_asks_nothing(typed, tmp_path, monkeypatch):
         assert not stub.calls
     assert run.exit_code == 1
     assert f"{path}: prompt.item names choice_e" in run.output
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Declarations of the test's own: gsm8k, mmlu, and one that is no TOML."""
+    folder = tmp_path / "declared"
+    for name in ("gsm8k", "mmlu"):
+        shutil.copytree(BENCHMARKS / name, folder / name)
+    (folder / "damaged").mkdir()
+    (folder / "damaged" / "benchmark.toml").write_text("benchmark_id = ", "utf-8")
+    monkeypatch.setattr(declarations.read_benchmark, "__defaults__", ("reference", folder))
+    for function in (declarations.benchmark_ids, declarations.protocols_of):
+        monkeypatch.setattr(function, "__defaults__", (folder,))
+    monkeypatch.setattr(sessions, "BENCHMARKS", folder)
+    return folder
+
+
+@pytest.mark.parametrize("items", ["demo", "real"])
+def test_a_plan_names_file_and_key_of_an_unknown_field(typed, folder, items):
+    path = folder / "mmlu" / "benchmark.toml"
+    path.write_text(path.read_text("utf-8").replace("{choice_d}", "{choice_e}"), "utf-8")
+    told = ("--context-length", "2048", "--revision", "r1")
+    plan = typed("plan", "--items", items, "--benchmarks", "gsm8k,mmlu", *told)
+    assert plan.exit_code == 1
+    assert f"{path}: prompt.item names choice_e" in plan.output
+
+
+def test_a_damaged_declaration_stops_only_those_who_name_it(typed, folder):
+    path = folder / "damaged" / "benchmark.toml"
+    told = ("--context-length", "2048", "--revision", "r1")
+    plan = typed("plan", "--items", "demo", "--benchmarks", "gsm8k,mmlu", *told)
+    assert plan.exit_code == 0, plan.output
+    with stub_server() as stub:
+        asked = ("--items", "demo", "--endpoint", stub.url, "--benchmarks")
+        run = typed("run", *asked, "mmlu")
+        assert run.exit_code == 0, run.output
+        call_count = len(stub.calls)
+        for names in ("damaged", "mmlu,damaged", "all"):
+            run = typed("run", *asked, names)
+            assert run.exit_code == 1
+            assert f"{path} is not TOML" in run.output
+        assert len(stub.calls) == call_count
+    assert typed("fetch", "--list", "mmlu").exit_code == 0
+
+
+def test_fetch_goes_on_after_a_damaged_declaration(typed, folder, tmp_path):
+    fetch = typed("fetch", "--mirror", str(tmp_path / "nothing"))
+    assert fetch.exit_code == 1
+    assert f"{folder / 'damaged' / 'benchmark.toml'} is not TOML" in fetch.output
+    for name in ("damaged", "gsm8k", "mmlu"):
+        assert f"{name}: 0 files verified" in fetch.output
 
 
 def test_fetch_lists_addresses_and_fetches_nothing(typed, tmp_path):

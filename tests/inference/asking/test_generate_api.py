@@ -13,14 +13,17 @@ from array import array
 
 import msgspec
 import orjson
+import pyarrow as pa
 import pytest
 from aiohttp import web
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.asking.client import Answer, Client, ClientSettings, Failure, bundles
 from inference.asking.generate_api import (
     LEAST,
+    STOP_REASONS,
+    WARMING,
     DoubtError,
     Job,
     Outcome,
@@ -32,6 +35,7 @@ from inference.asking.generate_api import (
 from inference.errors import RequestError
 from inference.planning.requests import Request, Sampling, Sequence
 from tests.inference.asking.stub_server import stub_server
+from warehouse.records import HIGHEST_LOG_LIKELIHOOD
 
 CONTEXT = array("i", [1, 2, 3])
 
@@ -143,13 +147,135 @@ def test_other_ways_to_write_minus_infinity_are_read(written, expected):
     assert outcome.log_likelihoods == (expected,)
 
 
-@pytest.mark.parametrize("written", ["NaN", "Infinity", "1e999", '"-1"', "true", "[]"])
+@pytest.mark.parametrize(
+    "written",
+    ["NaN", "Infinity", "1e999", '"-1"', "true", "false", "[]", "3.0", "0.0002", "1e-3", "1"],
+)
 def test_what_is_no_log_probability_is_refused(written):
     (job,) = jobs_of(weighing([4]))
     body = json.loads(body_of([job]))
     content = said(body, {4: -12345.0}).replace(b"-12345.0", written.encode())
     (outcome,) = outcomes_of([job], content)
     assert isinstance(outcome, RequestError)
+
+
+@pytest.mark.parametrize("continuations", [([4],), ([4, 5],), ([4], [5])])
+@given(value=st.floats(-1, 1))
+def test_a_log_probability_is_above_0_by_rounding_only(continuations, value):
+    result, _ = told(weighing(*continuations), {4: value, 5: -9.0})
+    if value > HIGHEST_LOG_LIKELIHOOD:
+        assert isinstance(result, RequestError)
+        assert f"log-likelihood of {value}" in str(result)
+    else:
+        assert result[0] == math.fsum([value, -9.0] if continuations == ([4, 5],) else [value])
+
+
+def completion(text="yes", reason="stop", count=1):
+    meta = {"finish_reason": {"type": reason}, "prompt_tokens": 1, "completion_tokens": count}
+    return {"text": text, "meta_info": meta}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"reason": None}, "finish_reason"),
+        ({"reason": "tired"}, "ended a completion with 'tired'"),
+        ({"text": "\ud83d"}, "surrogates not allowed"),
+        ({"text": None}, "it has no text"),
+        ({"count": -1}, ">= 0"),
+        ({"count": 2**31}, "<= 2147483647"),
+        ({"count": True}, "got `bool`"),
+    ],
+)
+def test_a_completion_that_the_raw_store_cannot_hold_is_refused(changes, message):
+    job = Job(Request("a", "generation", "a", sampling=Sampling(4)), 0)
+    (outcome,) = outcomes_of([job], json.dumps([completion(**changes)]).encode())
+    assert isinstance(outcome, RequestError)
+    assert message in str(outcome)
+
+
+def places(value):
+    """Every container within `value`, and every key or index of it."""
+    if isinstance(value, dict | list):
+        for key, inner in list(value.items() if isinstance(value, dict) else enumerate(value)):
+            yield value, key
+            yield from places(inner)
+
+
+def valid_answers():
+    """One job of every kind, with and without the best token, and what a server says to it."""
+    generation = Request("a", "generation", "a", sampling=Sampling(4))
+    yield Job(generation, 0), [completion()]
+    yield Job(generation, WARMING), [completion()]
+    for request in (weighing([4, 5]), weighing([4], [5])):
+        (job,) = jobs_of(request)
+        for with_best in (False, True):
+            for values in ({4: -1.0, 5: -2.0}, {4: -math.inf, 5: -math.inf}):
+                call = json.loads(body_of([job], with_best=with_best))
+                yield job, json.loads(said(call, values))
+
+
+STRANGE = (None, True, -1, 3.0, 2**31, "", "\ud83d", [], {})
+
+DAMAGES = ["delete", "nest", "double", *STRANGE]
+
+
+def damage(container, key, how):
+    if how == "delete":
+        del container[key]
+    elif how in ("nest", "double"):
+        container[key] = [container[key]] * (2 if how == "double" else 1)
+    else:
+        container[key] = how
+
+
+def assert_failed_or_storable(job, answer):
+    try:
+        (outcome,) = outcomes_of([job], json.dumps(answer).encode())
+    except UnreadableError:
+        return
+    if isinstance(outcome, RequestError):
+        return
+    expected = {"sequence": 1, "next_token": len(job.request.sequences)}.get(job.kind, 0)
+    assert len(outcome.log_likelihoods) == expected
+    assert all(value <= HIGHEST_LOG_LIKELIHOOD for value in outcome.log_likelihoods)
+    if job.kind == "generation":
+        assert outcome.stop_reason in STOP_REASONS
+        outcome.completion.encode()
+    for count in outcome[-3:]:
+        assert pa.scalar(count, pa.int32()).as_py() >= 0
+
+
+@pytest.mark.parametrize("how", DAMAGES, ids=repr)
+def test_an_answer_damaged_at_any_place_fails_or_can_be_stored(how):
+    for index, (job, answer) in enumerate(valid_answers()):
+        assert isinstance(outcomes_of([job], json.dumps(answer).encode())[0], Outcome | DoubtError)
+        for place in range(len(list(places(answer)))):
+            broken = [answer for _, answer in valid_answers()][index]
+            container, key = list(places(broken))[place]
+            damage(container, key, how)
+            assert_failed_or_storable(job, broken)
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_an_answer_damaged_at_several_places_fails_or_can_be_stored(data):
+    job, answer = data.draw(st.sampled_from(list(valid_answers())))
+    for _ in range(data.draw(st.integers(2, 5))):
+        if found := list(places(answer)):
+            container, key = data.draw(st.sampled_from(found))
+            damage(container, key, data.draw(st.sampled_from(DAMAGES) | st.floats() | st.text()))
+    assert_failed_or_storable(job, answer)
+
+
+def test_a_position_of_which_nothing_is_said_is_an_error():
+    (job,) = jobs_of(weighing([4], [5]))
+    answer = completion()
+    answer["meta_info"]["output_token_ids_logprobs"] = [[[None, 4, None], [None, 5, None]]]
+    answer["meta_info"]["output_top_logprobs"] = []
+    (outcome,) = outcomes_of([job], orjson.dumps([answer]))
+    assert isinstance(outcome, RequestError)
+    assert "not numbers" in str(outcome)
 
 
 def test_one_answer_that_cannot_be_read_fails_alone():

@@ -307,6 +307,10 @@ def test_targets_of_several_texts_are_read_back():
             choice(resps=[[[0.5, "False"]], [[-1.0, "False"]]]),
             "line 1 .* 0.5, which is more than 0",
         ),
+        (
+            choice(resps=[[[False, "False"]], [[-1.0, "False"]]]),
+            "line 1 .* False, which is no number",
+        ),
         (choice(doc={"question": "\ud800"}), r"line 1 has half a character \('\\ud800'\)"),
         (choice(acc=10**400), "line 1 is not shaped .* int too large"),
         (choice(doc_id=None), "line 1 .* doc_id is None, which is no text"),

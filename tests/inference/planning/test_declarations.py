@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import operator
 import re
 import shutil
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from inference.errors import BenchmarkFileError, DeclarationError, ItemsError
 from inference.planning.declarations import (
     BENCHMARKS,
+    SCORERS,
     Declaration,
     Decoding,
     Extra,
@@ -27,6 +29,7 @@ from inference.planning.declarations import (
     check_fields,
     protocols_of,
     read_benchmark,
+    scorers,
 )
 from inference.planning.files import cached_files, demo_files
 from inference.planning.items import read_items
@@ -67,6 +70,11 @@ def test_few_files_are_taken_on_the_word_of_upstream():
         "xlsum_ja/test.parquet",
         "xlsum_ja/train.parquet",
     }
+
+
+BBH = '''github = "suzgunmirac/BIG-Bench-Hard"
+revision = "9ee07bd481feebf959a6b59d61ea57bdcf30964d"'''
+"""Where bbh's declaration has its files from."""
 
 
 @pytest.fixture
@@ -137,6 +145,131 @@ def damaged(folder, name, old, new):
 )
 def test_a_damaged_declaration_names_its_file_and_key(old, new, message, folder):
     assert message in damaged(folder, "gsm8k", old, new)
+
+
+@pytest.mark.parametrize("name", ["gsm8k", "hellaswag", "xwino_en"])
+@pytest.mark.parametrize("scorer", sorted(scorers()))
+def test_a_scorer_of_another_kind_is_refused_with_those_that_fit(name, scorer, folder):
+    """By the register: what its kind can score, and the two that choose told apart."""
+    shutil.copytree(BENCHMARKS / "xwino_en", folder / "xwino_en")
+    with SCORERS.open(encoding="utf-8", newline="") as file:
+        kinds = {row["scorer_id"]: row["scorer_kind"] for row in csv.DictReader(file)}
+    fitting = {
+        "gsm8k": {one for one, kind in kinds.items() if kind not in ("choice", "logged")},
+        "hellaswag": {"most_likely_choice"},
+        "xwino_en": {"most_likely_context"},
+    }[name]
+    declared_scorer = read_benchmark(name, folder=folder).scorer
+    old, new = f'scorer = "{declared_scorer}"', f'scorer = "{scorer}"'
+    if scorer not in fitting:
+        said = damaged(folder, name, old, new)
+        assert f"scorer = {scorer!r} does not fit request.kind = " in said
+        assert set(said.partition("these do: ")[2].split(", ")) == fitting
+    elif scorer == "rouge2_of_tokens":
+        assert "needs [tokens] stores_tokens = true" in damaged(folder, name, old, new)
+    else:
+        path = folder / name / "benchmark.toml"
+        path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
+        assert read_benchmark(name, folder=folder).scorer == scorer
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "message"),
+    [
+        ("gsm8k", "max_new", "temperature = inf\nmax_new", "temperature = inf is not finite"),
+        ("gsm8k", "max_new", "temperature = nan\nmax_new", "`$.decoding.temperature`"),
+        ("gsm8k", "max_new", "top_p = nan\nmax_new", "`$.decoding.top_p`"),
+        ("gsm8k", "max_new", "max_total_tokens = 9\nmax_new", "max_total_tokens are given"),
+        ("humaneval", "temperature = 0.2", "temperature = 0.0", "[decoding] temperature above 0"),
+        ("humaneval", "temperature = 0.2", "", "[decoding] temperature above 0"),
+        ("squad2", '"no_answer"', '"answer"', "purpose = 'answer' is that of the item's own"),
+        ("gsm8k", 'version = "1"', 'version = " "', "`$.protocol_version`"),
+        ("gsm8k", 'version = "1"', 'version = ""', "`$.protocol_version`"),
+        ("gsm8k", "departures = []", 'departures = [" "]', "`$.departures["),
+        ("gsm8k", 'item = "Question: {question}\\nAnswer:"', 'item = "?"', "item = '?' names no"),
+        ("hellaswag", "{choice}", "{target}", "request.continuation lacks {choice}"),
+        ("xwino_en", 'item = "{context}"', 'item = "{target}"', "prompt.item lacks {context}"),
+        ("hellaswag", "[tokens]", "[decoding]\nstop = ['a']\n[tokens]", "[decoding] gives stop"),
+        (
+            "xwino_en",
+            "[tokens]",
+            "[decoding]\nmax_new_tokens = 1\nseed = 0\n[tokens]",
+            "[decoding] gives max_new_tokens, seed; kind contexts generates nothing",
+        ),
+        ("bbh", 'rule = "none"', 'rule = "none"\nseed = 1', "rule none does not look at seed"),
+        (
+            "gsm8k",
+            "seed = 1234",
+            "keep_ratio = 0.5\nshared_count = 2",
+            "rule drawn does not look at keep_ratio, shared_count",
+        ),
+        (
+            "gsm8k",
+            'rule = "drawn"',
+            'rule = "first"\ndraws_spare = true',
+            "rule first does not look at draws_spare, seed",
+        ),
+        (
+            "gsm8k",
+            'rule = "drawn"',
+            'rule = "held_out"\nshuffles_items = true',
+            "rule held_out does not look at shuffles_items",
+        ),
+        ("bbh", "bbh/{name}.json", "bbh/a.json", "no {name} in its path"),
+        ("bbh", 'file = "bbh/{name}.json"', 'file = "a.json"', "no {name} in its file"),
+        (
+            "bbh",
+            f'{BBH}\nfile = "bbh/{{name}}.json"',
+            'url = "https://example.org/a.json"\nmoving = "It has no versions."',
+            "no {name} in its url",
+        ),
+        ("gsm8k", "gsm8k/test.jsonl", "gsm8k/{name}.jsonl", "no table of sha256 by name"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(name, old, new, message, folder):
+    if not (folder / name).exists():
+        shutil.copytree(BENCHMARKS / name, folder / name)
+    assert message in damaged(folder, name, old, new)
+
+
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        ("squad2", ("sources", 0, "role")),
+        ("squad2", ("sources", 0, "path")),
+        ("gsm8k", ("sources", 0, "file")),
+        ("gsm8k", ("sources", 0, "github")),
+        ("gsm8k", ("sources", 0, "revision")),
+        ("gsm8k", ("sources", 0, "sha256")),
+        ("hellaswag", ("sources", 0, "hub")),
+        ("hellaswag", ("sources", 0, "stand_in", "path")),
+        ("hellaswag", ("sources", 0, "stand_in", "sha256")),
+        ("squad2", ("request", "extra", "purpose")),
+    ],
+)
+def test_no_line_break_trails_a_name(name, way):
+    tables = declared(name)
+    assert msgspec.convert(tables, Declaration)
+    table = reduce(operator.getitem, way[:-1], tables)
+    table[way[-1]] += "\n"
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(tables, Declaration)
+
+
+def test_no_line_break_trails_a_url_or_the_name_of_a_file():
+    source = {
+        "role": "test",
+        "path": "a/{name}",
+        "format": "json",
+        "sha256": {"a": UNPINNED},
+        "licence": "MIT",
+        "url": "https://example.org/{name}",
+        "moving": "It has no versions.",
+    }
+    assert msgspec.convert(source, Source)
+    for change in ({"url": source["url"] + "\n"}, {"sha256": {"a\n": UNPINNED}}):
+        with pytest.raises(msgspec.ValidationError, match="matching regex"):
+            msgspec.convert({**source, **change}, Source)
 
 
 def declared(benchmark_id):
@@ -219,7 +352,7 @@ def test_an_unknown_key_is_refused_in_every_table(text):
         ),
         ("gsm8k", '" {answer}"', '" {answers}"', "prompt.shot names answers"),
         ("bbh", "{worked_examples}", "{examples}", "prompt.description names examples"),
-        ("hellaswag", "{choice}", "{choices}", "request.continuation names choices"),
+        ("hellaswag", "{choice}", "{choice}{choices}", "request.continuation names choices"),
     ],
 )
 def test_a_template_with_an_unknown_field_names_file_and_key(name, old, new, message, folder):
@@ -245,6 +378,25 @@ def test_protocols_are_tables_and_are_checked_like_the_rest(folder):
     (folder / "gsm8k" / "benchmark.toml").write_text("protocols = 3")
     with pytest.raises(DeclarationError, match=r"protocols: Expected `object`"):
         protocols_of("gsm8k", folder=folder)
+
+
+@pytest.mark.parametrize("asked", ["reference", "corrected"])
+def test_a_damaged_protocol_is_refused_whichever_is_asked(asked, folder):
+    path = folder / "squad2" / "benchmark.toml"
+    text = path.read_text("utf-8")
+    path.write_text(f"{text}\n[protocols.other.few_shot]\ncuont = 3\n", "utf-8")
+    place = re.escape(f"{path}: protocols.other: ")
+    with pytest.raises(DeclarationError, match=rf"{place}.*unknown field `cuont`"):
+        read_benchmark("squad2", asked, folder=folder)
+    with pytest.raises(DeclarationError, match=place):
+        protocols_of("squad2", folder=folder)
+
+
+def test_the_reference_is_no_table_of_protocols(folder):
+    path = folder / "gsm8k" / "benchmark.toml"
+    path.write_text(path.read_text("utf-8") + "\n[protocols.reference]\nitem_count = 1\n", "utf-8")
+    with pytest.raises(DeclarationError, match=r"protocols\.reference: the reference is what"):
+        read_benchmark("gsm8k", folder=folder)
 
 
 def test_unknown_benchmarks_and_protocols_are_named_with_what_there_is(folder):
