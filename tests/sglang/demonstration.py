@@ -1,230 +1,174 @@
-"""Record the demonstration set anew: two small models, asked by this code, programs run.
+"""Record the demonstration set: what two small models answer to the demonstration items.
 
-    python -m tests.sglang.demonstration --python PYTHON --models FOLDER --scratch FOLDER
+    python -m tests.sglang.demonstration --python .venv-sglang/bin/python
 
-PYTHON is one that has sglang, `--models` a folder with the converted models (see README.md), each
-below its name. What the present set holds an answer to is not asked again. `--scratch` keeps what
-was asked: a recording that was interrupted goes on. At the end `warehouse/demo` is replaced by what
-the present versions of the protocols need, with the outcomes of the programs, as they came out
-in this machine's sandbox, marked as recorded.
+writes `warehouse/demo` anew. Requests that the set has answers to are not asked again, so that a
+change of one prompt takes minutes; answers to prompts of before are left out. Generated programs
+are run in the sandbox of this machine, and their outcomes are marked as recorded: a machine without
+a sandbox shows them all the same.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
-import subprocess
-import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import duckdb
-import pyarrow as pa
+from rich.console import Console
 
+from inference.asking.progress import RunProgress
+from inference.asking.running import run
 from inference.asking.serving import ServeConfig, serving
+from inference.asking.sessions import RunConfig
 from inference.measuring.measure import measure
 from inference.planning.declarations import benchmark_ids, read_benchmark
 from tests.dbt_project import REPOSITORY
-from tests.sglang.servers import MODEL_ID, cpu_environment
-from warehouse.loading import LOADED, load
-from warehouse.shard_files import SCHEMAS, SHARDS, read_shard, shard_files, write_shard
+from tests.sglang.servers import converted_model, cpu_environment
+from warehouse.loading import load
+from warehouse.raw_store import open_raw_store
+from warehouse.shard_files import SCHEMAS, write_shard
 
 if TYPE_CHECKING:
-    from inference.measuring.measure import Measure
+    import duckdb
+
     from warehouse.shard_files import ShardKind
 
 DEMO = REPOSITORY / "warehouse" / "demo"
 
-EVALWH = str(Path(sys.executable).parent / "evalwh")
+MODELS = {
+    "smollm2-135m-instruct": "HuggingFaceTB/SmolLM2-135M-Instruct",
+    "gemma-3-270m": "google/gemma-3-270m",
+}
+"""Name of the packaged model, and the repository that it is of."""
 
-MODELS = {"smollm2-135m-instruct": MODEL_ID, "gemma-3-270m": "google/gemma-3-270m"}
-"""Id under which each converted model is served."""
+# What is asked now: of files without a version only those that no file with one replaces.
+WANTED = """
+    create temp table wanted as
+    select run_requests.* from raw.run_requests
+    inner join declared using (benchmark_id, protocol_version)
+    where run_id = ?"""
 
-SHARDS_FOLDER = Path("data/shards")
-STORE = Path("data/generations.duckdb")
-"""Below the scratch folder: a session's row has paths, which are nobody's business."""
-
-CHOSEN: dict[ShardKind, str] = {
-    "requests": """
-        select requests.*
-        from requests
-        inner join versions using (benchmark_id, protocol_version)""",
-    "answers": "from answers where request_id in (select request_id from chosen_requests)",
-    "items": "from items where item_hash in (select item_hash from chosen_requests)",
-    # Files of before their version was written down were read for version 1.
+SHARDS: dict[ShardKind, str] = {
+    # Without the folders of the machine that recorded it.
+    "session": """
+        select * replace (
+            replace(server_arguments, $models, '')::json as server_arguments,
+            replace(configuration, $scratch, '')::json as configuration
+        )
+        from raw.run_sessions where run_id = $run order by session_id""",
     "files": """
-        select files.*
-        from files
-        inner join versions
-            on
-                files.benchmark_id = versions.benchmark_id
-                and coalesce(nullif(files.protocol_version, ''), '1') = versions.protocol_version
-    """,
-    "programs": """
-        select programs.* replace (true as is_recorded)
-        from programs
-        where request_id in (select request_id from chosen_requests)""",
-    "session": "from session where session_id in (select session_id from chosen_answers)",
-    "session_end": "from session_end where session_id in (select session_id from chosen_answers)",
-}
-"""What is needed of each kind of shard, in an order in which one can name another."""
-
-RUN_OF = {
-    "requests": "from chosen_requests where run_id = $run",
-    "answers": """
-        from chosen_answers
-        where request_id in (select request_id from chosen_requests where run_id = $run)""",
+        select * from raw.run_files
+        where run_id = $run
+        qualify rank() over (partition by benchmark_id order by protocol_version desc) = 1
+        order by benchmark_id, role, file_name""",
     "items": """
-        from chosen_items
-        where item_hash in (select item_hash from chosen_requests where run_id = $run)""",
-    "files": "from chosen_files where run_id = $run",
-    "programs": """
-        from chosen_programs
-        where request_id in (select request_id from chosen_requests where run_id = $run)""",
-    "session": "from chosen_session where run_id = $run",
+        select * from raw.items where item_hash in (select item_hash from wanted)
+        order by benchmark_id, item_index""",
+    "requests": """
+        select * from wanted
+        inner join raw.requests using (request_id, sample_index)
+        inner join raw.prompts using (prompt_id)
+        order by benchmark_id, item_hash, sample_index, variant_index, purpose""",
+    "answers": """
+        select answers.*, generations.* exclude (request_id), weighed.* exclude (request_id)
+        from raw.answers
+        left join raw.generations using (request_id)
+        left join (
+            select
+                request_id,
+                list(log_likelihood order by continuation_index) as log_likelihoods,
+                list(token_count order by continuation_index) as token_counts,
+                any_value(is_single_token) as is_single_token
+            from raw.log_likelihoods group by request_id
+        ) as weighed using (request_id)
+        where request_id in (select request_id from wanted)
+        order by request_id""",
     "session_end": """
-        from chosen_session_end
-        where session_id in (select session_id from chosen_session where run_id = $run)""",
+        select * from raw.run_session_ends
+        where session_id in (select session_id from raw.run_sessions where run_id = $run)
+        order by session_id""",
+    "translations": """
+        select * from raw.translation_statistics
+        where (request_id, item_hash) in (select (request_id, item_hash) from wanted)
+        order by request_id, item_hash""",
+    "programs": """
+        select * replace (true as is_recorded) from raw.program_outcomes
+        where (request_id, item_hash) in (select (request_id, item_hash) from wanted)
+        order by request_id, item_hash""",
 }
-"""The rows of a run, by the kind of shard."""
-
-ORDER: tuple[ShardKind, ...] = (
-    "session", "files", "items", "requests", "answers", "session_end", "programs",
-)  # fmt: skip
-"""Kinds in the order in which a session writes them."""
-
-
-def ask(folder: str, model_id: str, python: str) -> None:
-    """Ask the model in `models/<folder>` what is not known; the scratch folder is the current."""
-    config = ServeConfig(
-        f"models/{folder}",
-        model_id,
-        port=0,
-        is_cpu=True,
-        log=Path(f"data/{folder}.log"),
-        python=python,
-    )
-    with cpu_environment(), serving(config) as url:
-        subprocess.run(
-            [
-                *(EVALWH, "run", "--items", "demo", "--model", model_id, "--endpoint", url),
-                *("--concurrency", "12", "--batch-size", "10"),
-            ],
-            env={
-                **os.environ,
-                "EVALWH_SHARDS": str(SHARDS_FOLDER),
-                "EVALWH_GENERATIONS": str(STORE),
-            },
-            check=True,
-        )
-
-
-def say(one: Measure, done: int, total: int) -> None:
-    print(f"{one.table}: {done} of {total}", flush=True)
-
-
-def needed(folders: list[Path]) -> duckdb.DuckDBPyConnection:
-    """A connection with a table `chosen_<kind>` of what the present protocols need of the shards.
-
-    The first row of a kind's key stays, as in the raw store.
-    """
-    connection = duckdb.connect()
-    tables: dict[str, list[pa.Table]] = {kind: [] for kind in SHARDS}
-    for folder in folders:
-        for file in shard_files(folder):
-            shard = read_shard(file)
-            tables[shard.kind].append(shard.table)
-    versions = pa.Table.from_pylist(
-        [
-            {"benchmark_id": name, "protocol_version": read_benchmark(name).protocol_version}
-            for name in benchmark_ids()
-        ]
-    )
-    connection.register("versions", versions)
-    connection.register("models", pa.table({"model_id": list(MODELS.values())}))
-    for kind, query in CHOSEN.items():
-        connection.register(kind, pa.concat_tables([SCHEMAS[kind].empty_table(), *tables[kind]]))
-        key = KEYS[kind]
-        connection.execute(
-            f"create table chosen_{kind} as"
-            f" select distinct on ({key}) * from ({query}) order by {key}"
-        )
-    return connection
-
-
-KEYS: dict[ShardKind, str] = {
-    "requests": "run_id, benchmark_id, protocol_version, item_hash, sample_index, variant_index,"
-    " purpose, request_id",
-    "answers": "request_id",
-    "items": "benchmark_id, item_index, item_hash",
-    "files": "run_id, benchmark_id, role, file_name, sha256",
-    "programs": "request_id, item_hash, measure_id, measure_version",
-    "session": "session_id",
-    "session_end": "session_id",
-}
-
-
-MISSING = """
-    select models.model_id, versions.benchmark_id
-    from models
-    cross join versions
-    left join chosen_requests as requests using (model_id, benchmark_id)
-    left join chosen_answers as answers using (request_id)
-    left join chosen_programs as programs
-        on
-            requests.request_id = programs.request_id
-            and requests.item_hash = programs.item_hash
-            and requests.scorer = programs.measure_id
-    group by all
-    having count(*) > count(answers.request_id)
-        or count(*) filter (where scorer = 'program_passes') > count(programs.request_id)
-    order by all"""
-"""Benchmarks of which the set would not hold everything."""
-
-
-def write_set(folders: list[Path], output: Path) -> None:
-    """Write what is needed of the shards in `folders` into `output`, a few shards per run.
-
-    Raises:
-        ValueError: an answer or an outcome is missing.
-    """
-    with needed(folders) as connection:
-        if missing := connection.execute(MISSING).fetchall():
-            raise ValueError(f"not answered or not measured yet: {missing}")
-        runs = connection.execute(
-            "select run_id, max(session_id) from chosen_session group by run_id order by run_id"
-        ).fetchall()
-        for run, session in runs:
-            for number, kind in enumerate(ORDER):
-                rows = connection.execute(RUN_OF[kind], {"run": run}).to_arrow_table()
-                table = rows.select(SCHEMAS[kind].names).cast(SCHEMAS[kind])
-                write_shard(output, session, number, kind, table)
+"""What is written of a run, in this order."""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--python", required=True, help="a Python that has sglang")
-    parser.add_argument("--models", required=True, type=Path, help="folder of converted models")
-    parser.add_argument("--scratch", required=True, type=Path)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--python", required=True, help="the Python that has sglang")
     options = parser.parse_args()
-    python = str(Path(options.python).absolute())
-    models = options.models.resolve()
-    options.scratch.mkdir(parents=True, exist_ok=True)
-    with contextlib.chdir(options.scratch):
-        if not Path("models").exists():
-            Path("models").symlink_to(models)
-        load(DEMO, STORE, keep_files=True)
-        for folder, model_id in MODELS.items():
-            ask(folder, model_id, python)
-        measure(SHARDS_FOLDER, STORE, say)
-        present = list(DEMO.glob("*.parquet"))
-        output = Path("demo")
-        write_set([DEMO, SHARDS_FOLDER / LOADED], output)
-        for path in present:
-            path.unlink()
-        for path in output.glob("*.parquet"):
-            (DEMO / path.name).write_bytes(path.read_bytes())
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        store, shards = scratch / "generations.duckdb", scratch / "shards"
+        load(DEMO, store, keep_files=True)
+        with cpu_environment():
+            folders = [converted_model(options.python, packaged) for packaged in MODELS]
+            models = folders[0].parent
+            runs = [
+                asked(folder, model_id, options.python, scratch)
+                for folder, model_id in zip(folders, MODELS.values(), strict=True)
+            ]
+        measure(shards, store, lambda one, done, total: print(f"{one.table}: {done} of {total}"))
+        for old in DEMO.glob("*.parquet"):
+            old.unlink()
+        with open_raw_store(store, read_only=True) as connection:
+            connection.execute(
+                "create temp table declared (benchmark_id varchar, protocol_version varchar)"
+            )
+            connection.executemany(
+                "insert into declared values (?, ?)",
+                [[name, read_benchmark(name).protocol_version] for name in benchmark_ids()],
+            )
+            for run_id in runs:
+                write(connection, run_id, {"models": f"{models}/", "scratch": f"{scratch}/"})
+
+
+def asked(model: Path, model_id: str, python: str, scratch: Path) -> str:
+    """Id of the run in which the model has answered everything that the set lacked."""
+    config = ServeConfig(
+        str(model), model_id, port=0, is_cpu=True, log=scratch / "server.log", python=python
+    )
+    with serving(config) as url, RunProgress(Console()) as progress:
+        report = run(
+            RunConfig(
+                model_id=model_id,
+                benchmark_ids=tuple(benchmark_ids()),
+                endpoints=(url,),
+                item_set="demo",
+                shards=scratch / "shards",
+                store=scratch / "generations.duckdb",
+            ),
+            progress,
+        )
+    load(scratch / "shards", scratch / "generations.duckdb")
+    assert report.failed_count == 0, report.first_errors
+    print(f"{report.run_id}: {report.known_count} known, {report.answered_count} asked")
+    return report.run_id
+
+
+def write(connection: duckdb.DuckDBPyConnection, run_id: str, folders: dict[str, str]) -> None:
+    """Write the run into the set, under the name of its last session."""
+    known = {"run": run_id, **folders}
+    connection.execute("drop table if exists wanted")
+    connection.execute(WANTED, [run_id])
+    (session_id,) = connection.execute(
+        "select max(session_id) from raw.run_sessions where run_id = ?", [run_id]
+    ).fetchall()[0]
+    for number, (kind, query) in enumerate(SHARDS.items()):
+        parameters = {name: value for name, value in known.items() if f"${name}" in query}
+        table = connection.execute(query, parameters).to_arrow_table()
+        schema = SCHEMAS[kind]
+        if table.num_rows:
+            write_shard(DEMO, session_id, number, kind, table.select(schema.names).cast(schema))
 
 
 if __name__ == "__main__":

@@ -32,9 +32,9 @@ def cpu_environment() -> Iterator[None]:
         yield
 
 
-def converted_model(python: str) -> Path:
-    """Folder of the small model, converted once and kept beside the environment of `python`."""
-    folder = Path(python).absolute().parents[1] / "models" / "smollm2-135m-instruct"
+def converted_model(python: str, name: str = "smollm2-135m-instruct") -> Path:
+    """Folder of a small model, converted once and kept beside the environment of `python`."""
+    folder = Path(python).absolute().parents[1] / "models" / name
     folder.parent.mkdir(exist_ok=True)
     subprocess.run([python, str(HERE / "small_models.py"), folder.name, str(folder)], check=True)
     return folder

@@ -60,14 +60,6 @@ def test_it_is_marked_as_a_demonstration(store):
     assert rows(store, "select distinct item_set from raw.run_sessions") == [("demo",)]
 
 
-ASKED_UNDER_AN_OLDER_VERSION = {
-    "bbh", "jcommonsenseqa", "jemhopqa", "jmmlu", "jmmlu_full", "jsquad", "mgsm_ja", "mmlu",
-    "niilc", "triviaqa", "wmt20_en_ja", "wmt20_ja_en", "xlsum_ja",
-}  # fmt: skip
-"""Benchmarks whose protocol went on since their answers were recorded; empty once they are asked
-again."""
-
-
 @pytest.mark.parametrize("benchmark_id", benchmark_ids())
 def test_its_items_are_those_in_the_folders(benchmark_id, store):
     benchmark = read_benchmark(benchmark_id)
@@ -79,10 +71,19 @@ def test_its_items_are_those_in_the_folders(benchmark_id, store):
         where benchmark_id = '{benchmark_id}'
             and protocol_version = '{benchmark.protocol_version}'""",
     )
-    if benchmark_id in ASKED_UNDER_AN_OLDER_VERSION:
-        assert not stored
-        return
     assert {item_hash_of(item, benchmark) for item in items} == {name for (name,) in stored}
+
+
+def test_it_holds_nothing_of_older_protocols(store):
+    versions = rows(store, "select distinct benchmark_id, protocol_version from raw.run_requests")
+    assert dict(versions) == {
+        name: read_benchmark(name).protocol_version for name in benchmark_ids()
+    }
+    assert len(versions) == len(benchmark_ids())
+    # Nor anything that no run asks for.
+    for table, key in (("answers", "request_id"), ("items", "item_hash")):
+        orphans = f"select {key} from raw.{table} anti join raw.run_requests using ({key})"
+        assert rows(store, orphans) == []
 
 
 def test_its_programs_were_run_elsewhere_and_say_so(store):
