@@ -202,7 +202,7 @@ class Item(TypedDict):
     """Subject or subtask; empty for none."""
     cluster_id: str
     """Items with the same one are not independent: a passage, a subject."""
-    fields: Object
+    fields: Json
     """What the prompt's template could name."""
     target: str
     """The answer as it stands in a worked example."""

@@ -88,10 +88,6 @@ SHARDS: dict[ShardKind, str] = {
         select * from raw.run_session_ends
         where session_id in (select session_id from raw.run_sessions where run_id = $run)
         order by session_id""",
-    "translations": """
-        select * from raw.translation_statistics
-        where (request_id, item_hash) in (select (request_id, item_hash) from wanted)
-        order by request_id, item_hash""",
     "programs": """
         select * replace (true as is_recorded) from raw.program_outcomes
         where (request_id, item_hash) in (select (request_id, item_hash) from wanted)
