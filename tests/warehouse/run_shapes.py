@@ -167,14 +167,14 @@ def _measurement(draw: st.DrawFn, rows: Rows, request_id: str, item_hash: str, s
             measured
             | {"match_counts": matches, "ngram_counts": ngrams}
             | {"candidate_length": length, "reference_length": draw(st.integers(0, 6))}
-            | {"sentence_bleu": draw(st.floats(0, 1))}
+            | {"sentence_bleu": draw(st.sampled_from([0.0, 0.5, 1.0000000000000004]))}
         )
     if kind == "program" and draw(st.booleans()):
         outcomes = ["passed", "failed", "timed_out", "killed_memory", "sandbox_error"]
         rows["programs"].append(
             measured
             | {"outcome": draw(st.sampled_from(outcomes)), "error_head": draw(texts)}
-            | {"wall_seconds": draw(st.floats(0, 10))}
+            | {"wall_seconds": draw(st.floats(0, 10)), "is_recorded": False}
         )
 
 
