@@ -61,9 +61,17 @@ def test_a_rule_in_sql_gives_what_the_reference_gives(connection, completions, n
     different = [
         (text, one, other)
         for text, one, other in zip(texts, found, expected, strict=True)
-        if one != other
+        if one != other and not (name == "last_number" and is_same_number(one, other))
     ]
     assert different == []
+
+
+def is_same_number(one: str, other: str) -> bool:
+    """Whether both are digits of one double, of which DuckDB writes hundreds otherwise.
+
+    Numbers are what is compared with the gold, as the reference does.
+    """
+    return rules.INVALID not in (one, other) and float(one) == float(other)
 
 
 def test_white_space_is_what_python_takes_for_it(connection):
