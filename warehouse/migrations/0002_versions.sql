@@ -2,9 +2,9 @@
 -- shard was written. Sessions of before do not know theirs; shards of before are of version 1.
 alter table raw.run_sessions add column code_version varchar;
 
--- Tables that gain a column that is never null are made anew: whether DuckDB 1.5.5 can forbid null in
--- a column that the same transaction has added depends on how the table came to be filled ("Cannot
--- create index with outstanding updates").
+-- Tables that gain a column that is never null are made anew: whether DuckDB 1.5.5 can forbid null
+-- in a column that the same transaction has added depends on how the table came to be filled
+-- ("Cannot create index with outstanding updates").
 create table raw.new_loaded_shards (
     shard_name varchar not null primary key,
     kind varchar not null,
@@ -14,7 +14,10 @@ create table raw.new_loaded_shards (
 );
 insert into raw.new_loaded_shards by name
 select
-    *,
+    shard_name,
+    kind,
+    row_count,
+    loaded_at,
     1 as shard_version
 from raw.loaded_shards;
 drop table raw.loaded_shards;
@@ -32,7 +35,12 @@ create table raw.new_run_files (
 );
 insert into raw.new_run_files by name
 select
-    *,
+    run_id,
+    benchmark_id,
+    role,
+    file_name,
+    sha256,
+    departure,
     '' as protocol_version
 from raw.run_files;
 drop table raw.run_files;
@@ -52,7 +60,14 @@ create table raw.new_program_outcomes (
 );
 insert into raw.new_program_outcomes by name
 select
-    *,
+    request_id,
+    item_hash,
+    measure_id,
+    measure_version,
+    outcome,
+    error_head,
+    wall_seconds,
+    measured_at,
     false as is_recorded
 from raw.program_outcomes;
 drop table raw.program_outcomes;
