@@ -15,7 +15,7 @@ from inference.exchange.importing import import_samples, sample_files
 from inference.measuring.measure import measure
 from inference.planning.declarations import BENCHMARKS
 from inference.planning.tokenizers import Tokenizer, read_tokenizer
-from tests.dbt_project import REPOSITORY, Parsed, dbt_environment, run_dbt
+from tests.dbt_project import BUILT, REPOSITORY, Parsed, dbt_environment, run_dbt
 from tests.shared import made_once, shared_folder
 from warehouse.loading import load
 
@@ -68,7 +68,7 @@ def built_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Path of a complete build of this checkout; raw store and dbt's target are beside it."""
     built = made_once(shared_folder(tmp_path_factory) / "built", build)
     # A worker's own copy: nobody else has it open.
-    own = tmp_path_factory.getbasetemp() / "built_warehouse"
+    own = tmp_path_factory.getbasetemp() / BUILT
     shutil.copytree(built, own, symlinks=True)
     return own / "warehouse.duckdb"
 

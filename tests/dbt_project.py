@@ -20,6 +20,10 @@ READ_BY_DBT = (
 )
 
 
+BUILT = "built_warehouse"
+"""Folder of a worker's copy of the one build that its tests share."""
+
+
 class Parsed:
     """The project as dbt parsed it, which takes longer than building most of what a test needs."""
 
@@ -38,6 +42,7 @@ def run_dbt(
     """
     assert dbt_environment(REPOSITORY).keys() <= env.keys()
     target = Path(env["DBT_TARGET_PATH"])
+    assert target.parent.name != BUILT or target.name != "target", "others read this build's target"
     project = project_dir or linked_project(target.parent)
     if Parsed.folder and not target.exists():
         target.mkdir()

@@ -17,9 +17,10 @@ ANALYSES = sorted(path.stem for path in (REPOSITORY / "analyses").glob("*.sql"))
 def rows(built_warehouse: Path, name: str, variables: str = "{}") -> list[dict]:
     """All rows of an analysis, which no test changes."""
     environment = dbt_environment(built_warehouse.parent)
-    if variables != "{}":
-        # dbt parses the project anew for other variables: not in place of what it knows.
-        environment["DBT_TARGET_PATH"] += "_of_variables"
+    # dbt writes anew what it knows of the project, less than a build did, and for other variables
+    # something else: not in place of what other tests read.
+    kind = "analyses" if variables == "{}" else "analyses_of_variables"
+    environment["DBT_TARGET_PATH"] = str(built_warehouse.parent / kind)
     show = run_dbt(
         *("--quiet", "show", "--select", name, "--limit", "10000", "--output", "json"),
         *("--vars", variables),
