@@ -166,7 +166,7 @@ def serve(
     """
     import signal
 
-    _stop_on_sigterm()
+    stop_on_sigterm()
     with errors_as_messages():
         click.echo(f"Starting {model}; its log is {log} ...")
         with _server(model, model_id, cpu, python, port, log=log, arguments=arguments) as url:
@@ -229,7 +229,7 @@ def run(
     from inference.asking.preflight import preflight
     from warehouse.loading import load as load_shards
 
-    _stop_on_sigterm()
+    stop_on_sigterm()
     with errors_as_messages():
         config = _config(options, needs_server=not serves)
         preflight(config)
@@ -253,7 +253,7 @@ def run(
         raise click.ClickException("\n".join(refused))
 
 
-def _stop_on_sigterm() -> None:
+def stop_on_sigterm() -> None:
     """Let SIGTERM end the process as an exit: servers are stopped and answers are kept."""
     import signal
     import sys
