@@ -25,7 +25,7 @@ import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from io import RawIOBase
+from io import BufferedReader, RawIOBase
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
 
 from warehouse import errors
@@ -54,6 +54,9 @@ KEPT_VARIABLES = (
     *("EVALWH_WAREHOUSE", "EVALWH_GENERATIONS"),
 )
 """Of the environment, what the other process is given: no keys and no tokens."""
+
+NO_TEXT = re.compile("[\0\ud800-\udfff]")
+"""At a NUL DuckDB takes a statement to end; halves of characters are bytes that are not UTF-8."""
 
 SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kMGT]?)B", re.IGNORECASE)
 SIZE_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -127,8 +130,9 @@ def read(
         statement, "arrow", limits, files=files, warehouse=warehouse, raw_store=raw_store
     ) as answer:
         try:
-            table = pa.ipc.open_stream(_Stream(answer, limits)).read_all()
-        except pa.ArrowInvalid:
+            stream = BufferedReader(_Stream(answer, limits), PIECE_BYTES)
+            table = pa.ipc.open_stream(stream).read_all()
+        except (pa.ArrowInvalid, OSError):
             # The stream is cut short; why, the outcome tells.
             answer.outcome()
             raise
@@ -215,7 +219,7 @@ def asked(
         raw_store=None if raw_store is None else str(raw_store),
         parent=os.getpid(),
     )
-    if any("\ud800" <= character <= "\udfff" or character == "\0" for character in statement):
+    if NO_TEXT.search(statement):
         raise QueryError("the statement is no text: it has bytes that are not UTF-8, or a NUL")
     with ExitStack() as until_closed:
         request["spill_folder"] = tempfile.mkdtemp(prefix="evalwh-sql-")

@@ -148,6 +148,10 @@ def _duckdb_errors(request: Request) -> Iterator[None]:
             f"{_first_line(error)}: a query reads the warehouse, and other files only if they are"
             " named with --allow-files"
         ) from error
+    except duckdb.CatalogException as error:
+        # DuckDB goes on to say how to install it.
+        message = _first_line(error) if "extension" in str(error) else str(error)
+        raise QueryError(message) from error
     except duckdb.InternalException as error:
         raise QueryError(_first_line(error)) from error
     except duckdb.Error as error:

@@ -122,13 +122,27 @@ def _write_batches(
     )
     count = 0
     with writer:
-        for batch in reader:
+        for batch in _batches(reader):
             kept = batch if row_limit is None else batch.slice(0, row_limit - count)
             writer.write_batch(kept)
             count += kept.num_rows
             if kept.num_rows < batch.num_rows:
                 return Written(count, is_cut=True)
     return Written(count, is_cut=False)
+
+
+def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """The batches; what DuckDB says when it fails among them, Arrow raises as errors of its own."""
+    import pyarrow as pa
+
+    while True:
+        try:
+            batch = reader.read_next_batch()
+        except StopIteration:
+            return
+        except (pa.ArrowException, OSError) as error:
+            raise QueryError(str(error).partition("\n")[0]) from error
+        yield batch
 
 
 def _executed(connection: duckdb.DuckDBPyConnection, statement: str) -> duckdb.DuckDBPyConnection:
