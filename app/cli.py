@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import click
 
 from app import commands
-from warehouse.outside_text import visible, visible_lines
 
 if TYPE_CHECKING:
     from warehouse.door import Form
@@ -21,7 +20,7 @@ SHOWN_ROW_COUNT = 100
 """Rows of a table, unless told otherwise."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=commands.Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="evalwh")
 def main() -> None:
     """Evaluations of language models, from prompts to scaling laws."""
@@ -113,16 +112,16 @@ def sql(
             was_there = parquet.exists()
             outcome = write_parquet(query, parquet, limits, files=files)
             replaced = ", in place of those that were there" if was_there else ""
-            click.echo(f"{outcome['row_count']:,} rows are in {visible(str(parquet))}{replaced}")
+            commands.echo(f"{outcome['row_count']:,} rows are in {parquet}{replaced}")
         else:
             with asked(query, output, limits, files=files) as answer:
                 for piece in answer.pieces():
                     click.echo(piece, nl=False)
                 outcome = answer.outcome()
     if outcome["note"]:
-        click.echo(f"without the raw store: {visible_lines(outcome['note'])}", err=True)
+        commands.echo(f"without the raw store: {outcome['note']}", err=True)
     if outcome["is_cut"] and (output != "table" or parquet is not None):
-        click.echo(f"there are more rows than the {outcome['row_count']:,} of --limit", err=True)
+        commands.echo(f"there are more rows than the {outcome['row_count']:,} of --limit", err=True)
 
 
 @main.command()
@@ -148,4 +147,4 @@ def export(run_id: str, folder: Path) -> None:
         if reason:
             raise click.ClickException(f"prompts and completions cannot be read: {reason}")
         counts = export_samples(connection, run_id, folder)
-    click.echo(f"{sum(counts.values()):,} items of {len(counts)} benchmarks are in {folder}")
+    commands.echo(f"{sum(counts.values()):,} items of {len(counts)} benchmarks are in {folder}")
