@@ -23,8 +23,8 @@ import duckdb
 from warehouse.connection import attach_raw_store, connect_read_only, warehouse_path
 from warehouse.errors import QueryError, WarehouseError
 from warehouse.landlock import forbid_writing
+from warehouse.paths import raw_store_path
 from warehouse.query import write_answer
-from warehouse.raw_store import raw_store_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

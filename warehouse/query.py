@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 FETCH_COUNT = 1_000
 """Rows of text held in memory at a time."""
-BATCH_COUNT = 100_000
-"""As many of Parquet and Arrow."""
+BATCH_COUNTS = {"parquet": 100_000, "arrow": 10_000}
+"""And of the others; a batch of Parquet is a row group, which is good to read when it is large."""
 
 COUNTED_ROW_COUNT = 1_000_000
 """Rows that a table counts beyond those that it shows."""
@@ -65,8 +65,8 @@ def write_answer(
         duckdb.Error: DuckDB cannot execute it.
     """
     cursor = _executed(connection, statement)
-    if form in ("parquet", "arrow"):
-        return _write_batches(cursor.to_arrow_reader(BATCH_COUNT), form, row_limit, file)
+    if form in BATCH_COUNTS:
+        return _write_batches(cursor.to_arrow_reader(BATCH_COUNTS[form]), form, row_limit, file)
     names = [column[0] for column in cursor.description or ()]
     rows = _Rows(cursor, row_limit)
     lines = {"csv": _csv_lines, "json": _json_lines, "table": _table_lines}[form](names, rows)

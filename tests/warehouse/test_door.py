@@ -231,7 +231,7 @@ def test_an_answer_is_not_larger_than_it_may_be(folder) -> None:
         read("from range(11)", Limits(row_count=10))
     assert read("from range(10)", Limits(row_count=10)).num_rows == 10
     with pytest.raises(QueryError, match="larger than the memory limit of 100MB"):
-        read("select repeat('x', 1000000) || range as x from range(1000)", Limits(memory="100MB"))
+        read("select repeat('x', 500) || range as x from range(1000000)", Limits(memory="100MB"))
 
 
 def test_a_missing_warehouse_is_an_error_of_its_own(folder) -> None:
