@@ -115,7 +115,7 @@ def as_shown(rows: pd.DataFrame) -> pd.DataFrame:
     texts = (
         column
         for column in rows.columns
-        if rows[column].dtype == object and not IDS.search(str(column))
+        if rows[column].dtype.kind == "O" and not IDS.search(str(column))
     )
     return rows.assign(
         **{

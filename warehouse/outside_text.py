@@ -10,6 +10,7 @@ backslash stays one backslash; who needs every character back reads json or Parq
 
 from __future__ import annotations
 
+import json
 import re
 
 _HIDDEN_BUT_LINES = (
@@ -39,6 +40,13 @@ def visible_lines(text: str) -> str:
     if text.isprintable():
         return text
     return _HIDDEN_ON_LINES.sub(_spelt, text)
+
+
+def visible_json(document: str) -> str:
+    """A document of JSON on one line, with the same characters as escapes that JSON reads back."""
+    if document.isprintable():
+        return document
+    return _HIDDEN.sub(lambda match: json.dumps(match[0])[1:-1], document)
 
 
 def _spelt(match: re.Match[str]) -> str:

@@ -17,7 +17,7 @@ import duckdb
 from rich.cells import cell_len, set_cell_size
 
 from warehouse.errors import QueryError
-from warehouse.outside_text import visible, visible_lines
+from warehouse.outside_text import visible, visible_json, visible_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -219,7 +219,7 @@ def _json_lines(names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> Iterat
         if previous is not None:
             yield previous + ","
         values = dict(zip(names, map(_jsonable, row), strict=True))
-        previous = json.dumps(values, ensure_ascii=False, allow_nan=False)
+        previous = visible_json(json.dumps(values, ensure_ascii=False, allow_nan=False))
     if previous is not None:
         yield previous
     yield "]"
