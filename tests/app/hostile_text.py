@@ -11,7 +11,10 @@ from app.snapshot import READ_MARTS
 if TYPE_CHECKING:
     from pathlib import Path
 
-MEANT = ("language", "training_type", "budget_language", "target_kind", "target", "item_set")
+MEANT = (
+    *("language", "training_type", "budget_language", "target_kind", "target", "item_set"),
+    *("method", "certainty"),
+)
 """Columns whose values the pages know, and find rows by."""
 
 ACTING = ("\x1b", "\x07", "\x9b", "\u202e", "\u2066", "\u200b", "\r", "\u2028")
