@@ -36,9 +36,8 @@ class Commands(click.Group):
         """Run the command that is asked for."""
         try:
             return super().invoke(ctx)
-        except click.UsageError:
-            # It repeats what was typed, quoted by click.
-            raise
+        except click.UsageError as error:
+            raise click.UsageError(visible_lines(error.format_message()), error.ctx) from error
         except click.ClickException as error:
             raise click.ClickException(visible_lines(error.message)) from error
 

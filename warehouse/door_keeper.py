@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 PR_SET_PDEATHSIG = 1
 
 OVERHEAD_BYTES = 2**30
-"""Memory beside DuckDB's own: Python, libraries, stacks of threads, the rows under way."""
+"""Memory beside DuckDB's own: Python, libraries, the rows under way."""
+THREAD_BYTES = 2**25
+"""Of each thread, of which DuckDB and Arrow have one per core: its stack and what it keeps free."""
 
 LOCKED = (
     "set autoinstall_known_extensions = false",
@@ -98,7 +100,8 @@ def _limit_this_process(memory_bytes: int, parent: int) -> None:
     if os.getppid() != parent:
         os._exit(1)
     # Of what DuckDB does not count itself. Not RLIMIT_AS, which also counts what is only reserved.
-    _lower(resource.RLIMIT_DATA, memory_bytes + OVERHEAD_BYTES)
+    thread_bytes = (os.cpu_count() or 1) * THREAD_BYTES
+    _lower(resource.RLIMIT_DATA, memory_bytes + thread_bytes + OVERHEAD_BYTES)
     _lower(resource.RLIMIT_CORE, 0)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import chain, islice
@@ -33,6 +34,8 @@ BATCH_COUNTS = {"parquet": 100_000, "arrow": 10_000}
 
 COUNTED_ROW_COUNT = 1_000_000
 """Rows that a table counts beyond those that it shows."""
+
+NEEDS_QUOTES = re.compile(r'[,"\r\n]')
 
 QUOTED_LENGTH = 200
 """Characters of a statement that its errors repeat."""
@@ -203,8 +206,11 @@ def _csv_lines(names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> Iterato
 def _csv_field(value: Any) -> str:
     if value is None:
         return ""
-    text = visible_lines(_text(value))
-    if text and not any(character in text for character in ',"\r\n'):
+    kind = type(value)
+    if kind is int or kind is float:
+        return str(value)
+    text = visible_lines(value if kind is str else _text(value))
+    if text and not NEEDS_QUOTES.search(text):
         return text
     return '"' + text.replace('"', '""') + '"'
 

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from app.snapshot import READ_MARTS
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -31,17 +29,19 @@ def hostile_name(address: str) -> str:
 
 
 def plant(warehouse: Path, name: str) -> None:
-    """Put the name behind every text in the marts that the app reads, ids of models included."""
+    """Put the name behind every text in the tables of the marts, ids of models included."""
     with duckdb.connect(warehouse) as connection:
         columns = connection.execute(
             """
-            select table_name, column_name from duckdb_columns()
+            select table_name, column_name
+            from duckdb_columns()
+            inner join duckdb_tables() using (database_name, schema_name, table_name)
             where database_name = current_database() and schema_name = 'marts'
-                and table_name in (select unnest(?)) and data_type = 'VARCHAR'
+                and data_type = 'VARCHAR'
                 and column_name not in (select unnest(?))
                 and (not column_name.regexp_matches('_id(_\\d)?$') or column_name = 'model_id')
             """,
-            [READ_MARTS, MEANT],
+            [MEANT],
         ).fetchall()
         for table, column in columns:
             connection.execute(f"update marts.{table} set {column} = {column} || ?", [name])

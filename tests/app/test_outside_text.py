@@ -95,9 +95,16 @@ def test_every_error_of_a_command_is_shown_as_text() -> None:
     def fails() -> None:
         raise click.ClickException(NAME)
 
-    result = CliRunner().invoke(group, ["fails"])
-    assert result.exit_code == 1
-    assert acting(result.output) == set()
+    @group.command()
+    @click.argument("number", type=int)
+    def counts(number: int) -> None:
+        raise click.UsageError(f"{number} {NAME}")
+
+    for arguments in (["fails"], ["counts", NAME], ["counts", "1"], [NAME]):
+        result = CliRunner().invoke(group, arguments)
+        assert result.exit_code == 1 + (arguments != ["fails"])
+        assert acting(result.output) == set()
+        assert "Error: " in result.output
 
 
 def test_all_commands_print_through_the_one_function() -> None:
