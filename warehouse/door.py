@@ -26,7 +26,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from io import BufferedReader, RawIOBase
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
+from typing import IO, TYPE_CHECKING, Literal, TypeAlias, TypedDict
 
 from warehouse import errors
 from warehouse.errors import QueryError
@@ -226,6 +226,7 @@ def asked(
         until_closed.callback(shutil.rmtree, request["spill_folder"], ignore_errors=True)
         outcome, outcome_start = _pipe(until_closed)
         rows, rows_start = _pipe(until_closed) if into is None else (None, into)
+        complaints = until_closed.enter_context(tempfile.TemporaryFile())
         told = until_closed.enter_context(tempfile.TemporaryFile())
         told.write(json.dumps(request).encode())
         told.seek(0)
@@ -237,7 +238,7 @@ def asked(
             ],
             stdin=told,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=complaints,
             env={name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ},
             pass_fds=(rows_start, outcome_start),
             # Ctrl-C reaches this process only, which ends the other.
@@ -248,7 +249,7 @@ def asked(
         os.close(outcome_start)
         if into is None:
             os.close(rows_start)
-        yield Answer(process, limits, rows, outcome)
+        yield Answer(process, limits, rows, outcome, complaints)
 
 
 def _pipe(until_closed: ExitStack) -> tuple[int, int]:
@@ -262,12 +263,18 @@ class Answer:
     """What a statement answers, as it comes."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], limits: Limits, rows: int | None, outcome: int
+        self,
+        process: subprocess.Popen[bytes],
+        limits: Limits,
+        rows: int | None,
+        outcome: int,
+        complaints: IO[bytes],
     ) -> None:
         self._process = process
         self._limits = limits
         self._rows = rows
         self._outcome = outcome
+        self._complaints = complaints
         self._used_seconds = 0.0
 
     def pieces(self) -> Iterator[bytes]:
@@ -313,10 +320,14 @@ class Answer:
 
     def _sudden_end(self) -> str:
         code = self._process.wait()
-        how = f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}"
+        if code >= 0:
+            self._complaints.seek(0)
+            last = self._complaints.read().decode(errors="replace").strip().rpartition("\n")[2]
+            return f"the query's process could not run it, and ended with code {code}: {last}"
         return (
-            f"DuckDB ended suddenly ({how}) at this query: it needs more than its memory limit of"
-            f" {self._limits.memory}, is nested too deeply, or meets a fault of DuckDB"
+            f"DuckDB ended suddenly ({signal.Signals(-code).name}) at this query: it needs more than"
+            f" its memory limit of {self._limits.memory}, is nested too deeply, or meets a fault of"
+            " DuckDB"
         )
 
 

@@ -56,6 +56,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("EVALWH_WAREHOUSE", str(folder / "warehouse.duckdb"))
     monkeypatch.setenv("EVALWH_GENERATIONS", str(folder / "generations.duckdb"))
     monkeypatch.setenv("API_TOKEN", SECRET)
+    # One with "." in it would find libraries in the folder.
+    monkeypatch.delenv("PYTHONPATH", raising=False)
     monkeypatch.chdir(folder)
     return folder
 
