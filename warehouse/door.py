@@ -325,9 +325,9 @@ class Answer:
             last = self._complaints.read().decode(errors="replace").strip().rpartition("\n")[2]
             return f"the query's process could not run it, and ended with code {code}: {last}"
         return (
-            f"DuckDB ended suddenly ({signal.Signals(-code).name}) at this query: it needs more than"
-            f" its memory limit of {self._limits.memory}, is nested too deeply, or meets a fault of"
-            " DuckDB"
+            f"DuckDB ended suddenly ({signal.Signals(-code).name}) at this query, which needs more"
+            f" than its memory limit of {self._limits.memory}, is nested too deeply, or meets a"
+            " fault of DuckDB"
         )
 
 

@@ -282,6 +282,21 @@ def test_the_query_ends_with_the_command(how, statement, folder) -> None:
         assert list((folder.parent / "spill").iterdir()) == []
 
 
+def test_a_sudden_end_of_the_query_is_a_message(folder) -> None:
+    with subprocess.Popen(
+        [EVALWH, "sql", "select count(*) from range(1000000000000)"],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as command:
+        process = psutil.Process(command.pid)
+        wait_until(lambda: process.children())
+        process.children()[0].kill()
+        _, stderr = command.communicate(timeout=10)
+    assert command.returncode == 1
+    assert stderr.startswith("Error: DuckDB ended suddenly (SIGKILL) at this query")
+    assert len(stderr.splitlines()) == 1
+
+
 def test_a_closed_pipe_ends_the_query(folder) -> None:
     with subprocess.Popen(
         [EVALWH, "sql", ENDLESS, "--format", "csv", "--timeout", "0"],
