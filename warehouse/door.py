@@ -198,7 +198,8 @@ def asked(
 ) -> Iterator[Answer]:
     """The answer to a statement, while it is being written; the process is gone at the end.
 
-    With `into`, an open file's descriptor, the answer goes there and not through the caller.
+    With `into`, an open file's descriptor, the answer goes there and not through the caller. On
+    Linux the process also ends with the thread that asked, which therefore has to read it all.
 
     Raises:
         QueryError: a limit is no size, or the statement is no text.

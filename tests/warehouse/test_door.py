@@ -196,6 +196,24 @@ def test_files_are_read_where_they_are_allowed(folder) -> None:
     assert SECRET not in refused.stdout + refused.stderr
 
 
+def test_what_is_allowed_leads_to_nothing_else(folder) -> None:
+    (folder / "open").mkdir()
+    (folder / "open" / "rows.csv").write_text("a\n1\n")
+    (folder / "open" / "link.csv").symlink_to(folder / "secret.csv")
+    for name, is_allowed in (
+        ("open/rows.csv", True),
+        (f"{folder}/open/rows.csv", True),
+        ("open/link.csv", False),
+        ("open/../secret.csv", False),
+        (f"{folder}/open/../secret.csv", False),
+        ("open/*.csv", False),
+        ("opening.csv", False),
+    ):
+        result = evalwh(f"from read_csv('{name}')", "--allow-files", "open")
+        assert (result.returncode == 0) == is_allowed, name
+        assert SECRET not in result.stdout + result.stderr
+
+
 def test_allowed_files_cannot_be_written(folder) -> None:
     if not landlock_is_here():
         pytest.skip("this system has no Landlock")
