@@ -14,10 +14,13 @@ import click
 from app import commands
 
 if TYPE_CHECKING:
-    from warehouse.query import Format
+    from warehouse.door import Form
+
+SHOWN_ROW_COUNT = 100
+"""Rows of a table, unless told otherwise."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=commands.Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="evalwh")
 def main() -> None:
     """Evaluations of language models, from prompts to scaling laws."""
@@ -51,35 +54,74 @@ for command in (
     "--limit",
     "row_limit",
     type=click.IntRange(min=0),
-    default=100,
-    show_default=True,
-    help="Rows that a table shows.",
+    help="Rows of the answer.  [default: 100 of a table, all otherwise]",
 )
 @click.option(
     "--parquet",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write all rows into this file instead.",
+    help="Write the rows into this file instead; only a Parquet file is replaced.",
 )
-def sql(query: str, output: Format, row_limit: int, parquet: Path | None) -> None:
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="Seconds after which the query is ended; 0 is never.",
+)
+@click.option("--memory", default="4GB", show_default=True, help="Memory that the query may take.")
+@click.option(
+    "--spill",
+    default="10GB",
+    show_default=True,
+    help="Space in TMPDIR for what does not fit into memory.",
+)
+@click.option("--threads", type=click.IntRange(min=1), help="[default: one for each core]")
+@click.option(
+    "--allow-files",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="A file or folder that the query may read; may be given several times.",
+)
+def sql(
+    query: str,
+    output: Form,
+    row_limit: int | None,
+    parquet: Path | None,
+    timeout: float,
+    memory: str,
+    spill: str,
+    threads: int | None,
+    files: tuple[Path, ...],
+) -> None:
     r"""Run QUERY, one statement that reads, over the warehouse.
+
+    It cannot write, and reads no other files unless they are allowed. It ends at its limits.
 
     \b
     evalwh sql "select panel_id, model_count from marts.dim_panels"
     """
-    from warehouse.connection import attach_raw_store, connect_read_only, warehouse_path
-    from warehouse.query import query_lines, write_parquet
-    from warehouse.raw_store import raw_store_path
+    from warehouse.door import Limits, asked, write_parquet
 
-    with commands.errors_as_messages(), connect_read_only(warehouse_path()) as connection:
-        reason = attach_raw_store(connection, raw_store_path())
-        if reason:
-            click.echo(f"without the raw store: {reason}", err=True)
+    commands.stop_on_sigterm()
+    if output == "table" and parquet is None and row_limit is None:
+        row_limit = SHOWN_ROW_COUNT
+    limits = Limits(timeout, memory, spill, threads, row_limit)
+    with commands.errors_as_messages():
         if parquet is not None:
-            count = write_parquet(connection, query, parquet)
-            click.echo(f"{count:,} rows are in {parquet}")
-            return
-        for line in query_lines(connection, query, output, row_limit):
-            click.echo(line)
+            was_there = parquet.exists()
+            outcome = write_parquet(query, parquet, limits, files=files)
+            replaced = ", in place of those that were there" if was_there else ""
+            commands.echo(f"{outcome['row_count']:,} rows are in {parquet}{replaced}")
+        else:
+            with asked(query, output, limits, files=files) as answer:
+                for piece in answer.pieces():
+                    click.echo(piece, nl=False)
+                outcome = answer.outcome()
+    if outcome["note"]:
+        commands.echo(f"without the raw store: {outcome['note']}", err=True)
+    if outcome["is_cut"] and (output != "table" or parquet is not None):
+        commands.echo(f"there are more rows than the {outcome['row_count']:,} of --limit", err=True)
 
 
 @main.command()
@@ -105,4 +147,4 @@ def export(run_id: str, folder: Path) -> None:
         if reason:
             raise click.ClickException(f"prompts and completions cannot be read: {reason}")
         counts = export_samples(connection, run_id, folder)
-    click.echo(f"{sum(counts.values()):,} items of {len(counts)} benchmarks are in {folder}")
+    commands.echo(f"{sum(counts.values()):,} items of {len(counts)} benchmarks are in {folder}")

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from warehouse.outside_text import visible, visible_lines
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
@@ -20,6 +22,24 @@ if TYPE_CHECKING:
     from inference.asking.sessions import ItemSet, RunConfig
 
 CACHE = Path("data/benchmarks")
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """Print a text that may hold what models, servers and files said, as text."""
+    click.echo(visible_lines(text), err=err)
+
+
+class Commands(click.Group):
+    """Commands whose errors show text from outside as text."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that is asked for."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            raise click.UsageError(visible_lines(error.format_message()), error.ctx) from error
+        except click.ClickException as error:
+            raise click.ClickException(visible_lines(error.message)) from error
 
 
 @contextmanager
@@ -103,7 +123,7 @@ def fetch(benchmarks: tuple[str, ...], mirror: str | None, lists: bool, cache: P
     missing: list[str] = []
     with errors_as_messages():
         if lists:
-            click.echo("\n".join(as_markdown(addresses(benchmarks))))
+            echo("\n".join(as_markdown(addresses(benchmarks))))
             return
         for name in benchmarks or benchmark_ids():
             files = []
@@ -113,12 +133,12 @@ def fetch(benchmarks: tuple[str, ...], mirror: str | None, lists: bool, cache: P
             except (BenchmarkFileError, DeclarationError) as error:
                 missing.append(f"{name}: {error}")
             new_count = sum(file.is_new for file in files)
-            click.echo(f"{name}: {len(files)} files verified, {new_count} of them new")
+            echo(f"{name}: {len(files)} files verified, {new_count} of them new")
             for departure in dict.fromkeys(file.departure for file in files if file.departure):
-                click.echo(f"  stand-in: {departure}")
+                echo(f"  stand-in: {departure}")
             for file in files:
                 if not file.is_pinned:
-                    click.echo(f"  not pinned: {file.path.name} has sha256 {file.sha256}")
+                    echo(f"  not pinned: {file.path.name} has sha256 {file.sha256}")
     if missing:
         raise click.ClickException("\n".join(missing))
 
@@ -166,15 +186,15 @@ def serve(
     """
     import signal
 
-    _stop_on_sigterm()
+    stop_on_sigterm()
     with errors_as_messages():
-        click.echo(f"Starting {model}; its log is {log} ...")
+        echo(f"Starting {model}; its log is {log} ...")
         with _server(model, model_id, cpu, python, port, log=log, arguments=arguments) as url:
-            click.echo(f"{url} is ready; stop it with Ctrl-C.")
+            echo(f"{url} is ready; stop it with Ctrl-C.")
             try:
                 signal.pause()
             except KeyboardInterrupt:
-                click.echo("Stopping ...")
+                echo("Stopping ...")
 
 
 @click.command()
@@ -229,7 +249,7 @@ def run(
     from inference.asking.preflight import preflight
     from warehouse.loading import load as load_shards
 
-    _stop_on_sigterm()
+    stop_on_sigterm()
     with errors_as_messages():
         config = _config(options, needs_server=not serves)
         preflight(config)
@@ -241,9 +261,7 @@ def run(
         if not no_load:
             loaded = load_shards(config.shards, config.store)
             refused = loaded.damaged + loaded.newer
-            click.echo(
-                f"{loaded.row_count} rows of {loaded.shard_count} shards are in {config.store}"
-            )
+            echo(f"{loaded.row_count} rows of {loaded.shard_count} shards are in {config.store}")
     if report.failed_count:
         refused.append(
             f"{report.failed_count} requests failed; the same command asks them again. First"
@@ -253,7 +271,7 @@ def run(
         raise click.ClickException("\n".join(refused))
 
 
-def _stop_on_sigterm() -> None:
+def stop_on_sigterm() -> None:
     """Let SIGTERM end the process as an exit: servers are stopped and answers are kept."""
     import signal
     import sys
@@ -290,12 +308,12 @@ def _ask(config: RunConfig) -> RunReport:
 
 
 def _say_what_was_asked(report: RunReport) -> None:
-    click.echo(
+    echo(
         f"{report.run_id}: {report.planned_count} requests, {report.known_count} answered"
         f" before, {report.answered_count} now, {report.failed_count} failed"
     )
     for departure in report.departures:
-        click.echo(f"  departure: {departure}")
+        echo(f"  departure: {departure}")
 
 
 @click.command()
@@ -319,7 +337,7 @@ def load(folder: Path | None, keep: bool, patience: float) -> None:
         report = load_shards(
             folder or shards_path(), store, keep_files=keep, patience_seconds=patience
         )
-    click.echo(f"{report.row_count} rows of {report.shard_count} shards are in {store}")
+    echo(f"{report.row_count} rows of {report.shard_count} shards are in {store}")
     if refused := report.damaged + report.newer:
         raise click.ClickException("\n".join(refused))
 
@@ -364,7 +382,7 @@ def import_samples(
                 continue
             unused.discard(done.task)
             for benchmark_id, count in done.item_counts.items():
-                click.echo(f"{benchmark_id}: {count} items of {done.run_id}, scored {done.scorer}")
+                echo(f"{benchmark_id}: {count} items of {done.run_id}, scored {done.scorer}")
         loaded = load_shards(shards_path(), raw_store_path())
     refused += loaded.damaged + loaded.newer
     refused += [f"--scorer {task}=...: no task {task!r} was imported" for task in sorted(unused)]
@@ -391,7 +409,7 @@ def measure() -> None:
     from warehouse.shard_files import shards_path
 
     def say(one: Measure, done: int, total: int) -> None:
-        click.echo(f"{one.table}: {done} of {total} completions")
+        echo(f"{one.table}: {done} of {total} completions")
 
     # By message: a shard of a newer version is met before and after measuring.
     refused: dict[str, None] = {}
@@ -399,12 +417,12 @@ def measure() -> None:
     def refuse(message: str) -> None:
         if message not in refused:
             refused[message] = None
-            click.echo(message, err=True)
+            echo(message, err=True)
 
     with errors_as_messages():
         done = measure_completions(shards_path(), raw_store_path(), say, refuse)
     if not any(done.values()):
-        click.echo("Every completion that needs measuring has been measured.")
+        echo("Every completion that needs measuring has been measured.")
     if refused:
         raise click.ClickException(f"{len(refused)} shards could not be loaded")
 
@@ -414,6 +432,7 @@ def status() -> None:
     """Print per run and benchmark what is asked, answered, failed and loaded."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from inference.asking.status import status as read_status
     from warehouse.raw_store import raw_store_path
@@ -422,7 +441,7 @@ def status() -> None:
     with errors_as_messages():
         rows = read_status(shards_path(), raw_store_path())
     if not rows:
-        click.echo("Nothing has been asked yet; `evalwh run` asks.")
+        echo("Nothing has been asked yet; `evalwh run` asks.")
         return
     table = Table(box=None, pad_edge=False)
     for name in ("run", "benchmark"):
@@ -430,7 +449,8 @@ def status() -> None:
     for name in ("asked", "answered", "failed", "loaded"):
         table.add_column(name, justify="right")
     for row in rows:
-        table.add_row(*(str(value) for value in row))
+        # Text, because a plain string may hold rich's own markup.
+        table.add_row(*(Text(visible(str(value))) for value in row))
     Console(highlight=False).print(table)
 
 
@@ -456,9 +476,9 @@ def doctor(output: str, python: str | None, cache: Path) -> None:
 
     findings = list(examine(cache, python))
     if output == "json":
-        click.echo(json.dumps(as_document(findings), indent=2))
+        echo(json.dumps(as_document(findings), indent=2))
     else:
-        click.echo("\n".join(as_lines(findings)))
+        echo("\n".join(as_lines(findings)))
     if not is_ready(findings):
         raise click.exceptions.Exit(1)
 

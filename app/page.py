@@ -9,6 +9,8 @@ import streamlit as st
 from app import marts
 from app.glossary import meaning
 from app.snapshot import NoSnapshotError, Snapshot, SourceState, open_snapshot
+from app.wording import as_markdown
+from warehouse.outside_text import visible
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -24,7 +26,7 @@ def open_page(title: str, explanation: str) -> Snapshot:
     try:
         snapshot = open_snapshot()
     except NoSnapshotError as error:
-        st.info(str(error), icon=":material/hourglass_empty:")
+        st.info(as_markdown(str(error)), icon=":material/hourglass_empty:")
         st.stop()
     st.caption(_state_of_data(snapshot))
     return snapshot
@@ -44,6 +46,7 @@ def choose_panel(snapshot: Snapshot) -> str:
             "Panel",
             panel_ids,
             index=panel_ids.index(chosen_before) if chosen_before in panel_ids else 0,
+            format_func=visible,
             key="panel",
             help=meaning("panel"),
         )
@@ -55,7 +58,8 @@ def choose_panel(snapshot: Snapshot) -> str:
         )
         st.caption(
             f"{panel['model_count']} models of {panel['lineage_count']} lineages, "
-            f"{panel['benchmark_count']} benchmarks{missing}. {panel['description']}"
+            f"{panel['benchmark_count']} benchmarks{missing}. "
+            f"{as_markdown(str(panel['description']))}"
         )
     return panel_id
 
@@ -73,5 +77,5 @@ def _state_of_data(snapshot: Snapshot) -> str:
     if snapshot.source_state is SourceState.CURRENT:
         return built_at
     return f":orange[:material/history: {built_at} The last complete build is shown.] " + (
-        snapshot.source_detail
+        as_markdown(snapshot.source_detail)
     )

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from app import marts
 from app.snapshot import Snapshot, SourceState, open_snapshot
 from app.wording import BUDGET_LANGUAGE_NAMES, interval, number, probability, with_interval
+from warehouse.outside_text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -59,26 +61,25 @@ def main() -> None:
 
 
 def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A table of texts, of which titles alone are known not to hold markup."""
     table = Table(title=title, title_justify="left", title_style="", box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, no_wrap=True)
+        table.add_column(Text(visible(column)), no_wrap=True)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(Text(visible(cell)) for cell in row))
     return table
 
 
 def _print_holdings(console: Console, snapshot: Snapshot) -> None:
     """What there is, in which file, as of when."""
     counts = marts.counts(snapshot).iloc[0]
-    source = escape(str(snapshot.source))
+    source = escape(visible(str(snapshot.source)))
     console.print(
         f"[bold]{source}[/bold], built {snapshot.built_at:%Y-%m-%d %H:%M} UTC", soft_wrap=True
     )
     if snapshot.source_state is not SourceState.CURRENT:
-        console.print(
-            f"[yellow]This is the last complete build.[/yellow] {escape(snapshot.source_detail)}",
-            soft_wrap=True,
-        )
+        detail = escape(visible(snapshot.source_detail))
+        console.print(f"[yellow]This is the last complete build.[/yellow] {detail}", soft_wrap=True)
     console.print(
         f"{counts['score_count']:,} scores of {counts['model_count']} models "
         f"({counts['base_model_count']} base) on {counts['benchmark_count']} benchmarks, "

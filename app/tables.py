@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
+from app.wording import as_shown
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Literal
@@ -50,7 +52,7 @@ def show_rows(
 ) -> None:
     """The rows as a table of the given columns, in their order; `unknown` stands for nulls."""
     st.dataframe(
-        rows,
+        as_shown(rows),
         hide_index=True,
         column_order=list(columns),
         column_config=dict(columns),

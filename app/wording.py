@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Final
+
+from warehouse.outside_text import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,6 +93,38 @@ def power_of_ten(value: float | None) -> str:
     return f"{mantissa}×10{digits}"
 
 
+IDS: Final = re.compile(r"_id(_\d)?$")
+
+REWRITTEN: Final = re.compile(r":\S|[<>@=~^$`]|www\.|--", re.IGNORECASE)
+"""What Streamlit's Markdown makes something of even behind a backslash: links, icons, arrows."""
+
+
+def as_markdown(text: str) -> str:
+    """Markdown that shows `text`, which may come from outside, and is nothing but text."""
+    text = visible(text)
+    if not REWRITTEN.search(text):
+        return re.sub(r"[\\*_\[\]#!|&{}]", r"\\\g<0>", text)
+    # In code nothing is rewritten. Its fence is longer than any in the text.
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    space = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{space}{text}{space}{fence}"
+
+
+def as_shown(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with their texts visible, but for the columns of ids, by which rows are found."""
+    texts = (
+        column
+        for column in rows.columns
+        if rows[column].dtype.kind == "O" and not IDS.search(str(column))
+    )
+    return rows.assign(
+        **{
+            column: rows[column].map(lambda one: visible(one) if isinstance(one, str) else one)
+            for column in texts
+        }
+    )
+
+
 def target_name(target_kind: str, target: str, benchmark_names: dict[str, str]) -> str:
     """Name of what a scaling line predicts: "ability on component 1", "score on MMLU"."""
     if target_kind == "component":
@@ -101,4 +136,4 @@ def unique_names(models: pd.DataFrame) -> pd.Series[str]:
     """Names of the models, with the id added where two models share a name."""
     names: pd.Series[str] = models["model_name"]
     is_shared = names.duplicated(keep=False)
-    return names.where(~is_shared, names + " (" + models["model_id"] + ")")
+    return names.where(~is_shared, names + " (" + models["model_id"] + ")").map(visible)

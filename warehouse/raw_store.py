@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 
 from warehouse.errors import RawStoreBusyError, RawStoreUnreadableError
 from warehouse.migrating import check_version, migrate, store_version
+from warehouse.paths import raw_store_path as raw_store_path
 from warehouse.records import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-def raw_store_path() -> Path:
-    """Path of the raw store: EVALWH_GENERATIONS, or data/generations.duckdb."""
-    return Path(os.environ.get("EVALWH_GENERATIONS") or "data/generations.duckdb")
+    from pathlib import Path
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import altair as alt
 
 from app.charts.marks import BLUE, ORANGE, figure, told, told_of_model, training_types, with_names
 from app.charts.plane import names, side_around
-from app.wording import intervals, number
+from app.wording import as_shown, intervals, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ def _cells(correlations: pd.DataFrame, method: str) -> pd.DataFrame:
     """The rows with what is drawn of a cell: its correlation, what to trust of it, and texts."""
     trusted = "pearson_lineage" if method == "pearson" else method
     is_diagonal = correlations["benchmark_id_1"] == correlations["benchmark_id_2"]
-    return correlations.assign(
+    return as_shown(correlations).assign(
         correlation=correlations[method],
         trusted_low=correlations[f"{trusted}_ci_low"],
         trusted_high=correlations[f"{trusted}_ci_high"],
@@ -121,10 +121,10 @@ def pair_scatter(pairs: pd.DataFrame, name_1: str, name_2: str) -> alt.LayerChar
         y=y,
         shape=training.shape,
         tooltip=told_of_model(
-            ("score_1", name_1, ".3f"),
+            ("score_1", f"Score on {name_1}", ".3f"),
             ("ci_low_1", "from", ".3f"),
             ("ci_high_1", "to", ".3f"),
-            ("score_2", name_2, ".3f"),
+            ("score_2", f"Score on {name_2}", ".3f"),
             ("ci_low_2", "from", ".3f"),
             ("ci_high_2", "to", ".3f"),
         ),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import altair as alt
 
-from app.wording import LANGUAGE_NAMES, TRAINING_TYPE_NAMES, unique_names
+from app.wording import LANGUAGE_NAMES, TRAINING_TYPE_NAMES, as_shown, unique_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +60,7 @@ def figure(layers: Sequence[alt.Chart], *, height: int | alt.Step) -> alt.LayerC
 
 def with_names(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows with readable names beside the ids: of models, training types and languages."""
-    named = frame.copy()
+    named = as_shown(frame)
     if "model_name" in named:
         named["label"] = unique_names(named)
     if "training_type" in named:

@@ -8,7 +8,7 @@ from app import marts
 from app.glossary import glossary
 from app.page import choose_panel, open_page, show_number
 from app.tables import WHERE, WHOSE, count, decimal, show_rows
-from app.wording import LANGUAGE_NAMES
+from app.wording import LANGUAGE_NAMES, as_markdown
 
 snapshot = open_page(
     "About the data",
@@ -74,7 +74,8 @@ show_rows(
 )
 
 st.subheader("Builds")
-st.markdown(f"The pages read a copy of `{snapshot.source}`, taken when its build was complete.")
+source = as_markdown(str(snapshot.source))
+st.markdown(f"The pages read a copy of {source}, taken when its build was complete.")
 show_rows(
     marts.builds(snapshot),
     {

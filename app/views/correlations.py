@@ -12,6 +12,7 @@ from app.glossary import meaning
 from app.page import choose_panel, open_page, show_number
 from app.tables import show_rows
 from app.wording import interval, intervals, number, probability
+from warehouse.outside_text import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,7 @@ def benchmarks_in_order(snapshot: Snapshot, panel_id: str, order: str) -> dict[s
         rows = marts.component_loadings(snapshot, panel_id, 1)
     else:
         rows = marts.benchmarks(snapshot)
-    return dict(zip(rows["benchmark_id"], rows["benchmark_name"], strict=True))
+    return dict(zip(rows["benchmark_id"], rows["benchmark_name"].map(visible), strict=True))
 
 
 def open_picked_pair() -> None:

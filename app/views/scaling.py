@@ -15,6 +15,7 @@ from app.wording import (
     BUDGET_LANGUAGE_NAMES,
     TRAINING_TYPE_NAMES,
     UNKNOWN,
+    as_markdown,
     interval,
     intervals,
     is_unknown,
@@ -23,6 +24,7 @@ from app.wording import (
     probability,
     target_name,
 )
+from warehouse.outside_text import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +43,8 @@ def capitalised(text: str) -> str:
 def choose_target(snapshot: Snapshot, fits: pd.DataFrame) -> tuple[str, str]:
     """The target to predict and its name: components first, then benchmarks as on other pages."""
     benchmarks = marts.benchmarks(snapshot)
-    names = dict(zip(benchmarks["benchmark_id"], benchmarks["benchmark_name"], strict=True))
+    titles = benchmarks["benchmark_name"].map(visible)
+    names = dict(zip(benchmarks["benchmark_id"], titles, strict=True))
     kinds = dict(zip(fits["target"], fits["target_kind"], strict=True))
     components = sorted(
         (target for target, kind in kinds.items() if kind == "component"),
@@ -97,7 +100,7 @@ def show_fit(fit: pd.Series[float]) -> None:
 
 def show_all_languages(fits: pd.DataFrame, name: str) -> None:
     """The slopes of one target on the compute of every language."""
-    st.subheader(f"Slopes of {name} on each kind of compute")
+    st.subheader(f"Slopes of {as_markdown(name)} on each kind of compute")
     table = fits.assign(
         compute=fits["budget_language"].map(BUDGET_LANGUAGE_NAMES),
         lineage=intervals(fits["lineage_ci_low"], fits["lineage_ci_high"]),

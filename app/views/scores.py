@@ -13,12 +13,15 @@ from app.tables import WHERE, WHOSE, count, decimal, show_rows
 from app.wording import (
     LANGUAGE_NAMES,
     TRAINING_TYPE_NAMES,
+    as_markdown,
+    as_shown,
     interval,
     intervals,
     is_unknown,
     number,
     unique_names,
 )
+from warehouse.outside_text import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,8 +64,10 @@ def choose_rows(scores: pd.DataFrame, panel_members: pd.Series[str]) -> pd.DataF
         scores = scores[scores["model_id"].isin(panel_members)]
     text = search.text_input("Model name contains", placeholder="Swallow, llm-jp, Llama, …")
     chosen = {
-        "family": families.multiselect("Family", options(scores["family"])),
-        "developer": developers.multiselect("Developer", options(scores["developer"])),
+        "family": families.multiselect("Family", options(scores["family"]), format_func=visible),
+        "developer": developers.multiselect(
+            "Developer", options(scores["developer"]), format_func=visible
+        ),
         "training_type": trainings.multiselect(
             "Training",
             [key for key in TRAINING_TYPE_NAMES if (scores["training_type"] == key).any()],
@@ -73,7 +78,9 @@ def choose_rows(scores: pd.DataFrame, panel_members: pd.Series[str]) -> pd.DataF
             list(LANGUAGE_NAMES),
             format_func=lambda key: LANGUAGE_NAMES[key],
         ),
-        "skill": skills.multiselect("Skill of the benchmark", options(scores["skill"])),
+        "skill": skills.multiselect(
+            "Skill of the benchmark", options(scores["skill"]), format_func=visible
+        ),
     }
     for column, values in chosen.items():
         if values:
@@ -116,9 +123,10 @@ def show_table(scores: pd.DataFrame, benchmarks: pd.DataFrame) -> None:
         "training": st.column_config.TextColumn("Training", width="medium"),
     } | {
         row["benchmark_id"]: st.column_config.TextColumn(
-            row["benchmark_name"],
+            visible(row["benchmark_name"]),
             help=(
-                f"{LANGUAGE_NAMES[row['language']]}, {row['skill']}; {row['metric']}, "
+                f"{LANGUAGE_NAMES[row['language']]}, {as_markdown(row['skill'])}; "
+                f"{as_markdown(row['metric'])}, "
                 f"{row['few_shot_count']} worked examples, {row['item_count']:,} items"
             ),
             width=max(114, 9 * len(row["benchmark_name"])),
@@ -149,13 +157,15 @@ def choose_cell(scores: pd.DataFrame, benchmarks: pd.DataFrame) -> tuple[str, st
     """The model and the benchmark whose sources are shown, and both by name in Markdown."""
     models = scores.drop_duplicates("model_id")
     names = dict(zip(models["model_id"], unique_names(models), strict=True))
-    titles = dict(zip(benchmarks["benchmark_id"], benchmarks["benchmark_name"], strict=True))
+    shown = benchmarks["benchmark_name"].map(visible)
+    titles = dict(zip(benchmarks["benchmark_id"], shown, strict=True))
     left, right = st.columns(2)
     model_id = left.selectbox("Model", list(names), key="model", format_func=names.__getitem__)
     benchmark_id = right.selectbox(
         "Benchmark", list(titles), key="benchmark", format_func=titles.__getitem__
     )
-    return model_id, benchmark_id, f"**{names[model_id]}** on **{titles[benchmark_id]}**"
+    name = f"**{as_markdown(names[model_id])}** on **{as_markdown(titles[benchmark_id])}**"
+    return model_id, benchmark_id, name
 
 
 def show_sources(sources: pd.DataFrame, name: str) -> None:
@@ -200,7 +210,10 @@ note.caption(
 )
 download.download_button(
     "Download as CSV",
-    chosen_scores.to_csv(index=False).encode(),
+    as_shown(chosen_scores)
+    .assign(model_id=chosen_scores["model_id"].map(visible))
+    .to_csv(index=False)
+    .encode(),
     file_name="scores.csv",
     mime="text/csv",
     icon=":material/download:",

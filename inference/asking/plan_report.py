@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.table import Table
+from rich.text import Text
 
 from inference.asking.client import Client
 from inference.asking.endpoints import describe
@@ -16,6 +17,7 @@ from inference.planning.model_files import read_model_type
 from inference.planning.plan import Target
 from inference.planning.requests import Model
 from inference.planning.tokenizers import read_tokenizer
+from warehouse.outside_text import visible, visible_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -57,11 +59,11 @@ async def plan_report(config: RunConfig, console: Console) -> None:
             missing.append(str(error))
             continue
         totals = [total + number for total, number in zip(totals, numbers, strict=True)]
-        table.add_row(benchmark_id, *(f"{number:,}" for number in numbers))
+        table.add_row(Text(visible(benchmark_id)), *(f"{number:,}" for number in numbers))
     table.add_row("all", *(f"{number:,}" for number in totals), style="bold")
     console.print(table, highlight=False)
     for message in missing:
-        console.print(f"left out: {message}", style="yellow", highlight=False)
+        console.print(Text(f"left out: {visible_lines(message)}", style="yellow"))
 
 
 def target_without_server(config: RunConfig) -> Target:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from rich.console import Group
 from rich.live import Live
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from inference.asking.client import Failure
+from warehouse.outside_text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -108,7 +110,7 @@ class RunProgress:
         tally = Tally(planned_count, known_count)
         self.tallies[benchmark_id] = tally
         self._tasks[benchmark_id] = self._progress.add_task(
-            benchmark_id, total=planned_count, completed=known_count, words=""
+            escape(visible(benchmark_id)), total=planned_count, completed=known_count, words=""
         )
         return tally
 
@@ -128,7 +130,8 @@ class RunProgress:
         tally = self.tallies[benchmark_id]
         if not self._console.is_terminal:
             done = tally.known_count + tally.answered_count
+            name = escape(visible(benchmark_id))
             self._console.print(
-                f"{benchmark_id}: {done} of {tally.planned_count} answered, {tally.words()}",
+                f"{name}: {done} of {tally.planned_count} answered, {tally.words()}",
                 highlight=False,
             )

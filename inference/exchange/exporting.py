@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import duckdb
+
+FILE_PART_BYTES = 150
+"""Of a benchmark's name in a file's; file systems take 255 bytes for the whole."""
 
 _RUN = """
     select
@@ -95,10 +99,10 @@ def export_samples(
     moment = answered_at.isoformat(timespec="microseconds").replace(":", "-")
     folder.mkdir(parents=True, exist_ok=True)
     counts: dict[str, int] = {}
+    taken: set[str] = set()
     for score in scores:
         benchmark_id = score["benchmark_id"]
-        # Imported benchmarks may have a filter in their name.
-        name = f"samples_{benchmark_id.replace('/', '_')}_{moment}.jsonl"
+        name = f"samples_{_file_part(benchmark_id, taken)}_{moment}.jsonl"
         lines = (
             json.dumps(document, ensure_ascii=False)
             for document in _documents(connection, run_id, benchmark_id, score["protocol_version"])
@@ -107,6 +111,20 @@ def export_samples(
     results = json.dumps(_results(scores, answered_at.timestamp()), ensure_ascii=False, indent=2)
     _write_lines(folder / f"results_{moment}.json", [results])
     return counts
+
+
+def _file_part(benchmark_id: str, taken: set[str]) -> str:
+    """A benchmark's name as part of a file name, another one than those that are taken.
+
+    Imported benchmarks have the names that their logs gave them: of a path, with signs that no
+    file system takes, as long as they like.
+    """
+    usual = benchmark_id.replace("/", "_")
+    part = re.sub(r"[^\w .,+=@()-]", "_", usual).encode()[:FILE_PART_BYTES].decode(errors="ignore")
+    if part != usual or part in taken:
+        part += "-" + _hash(benchmark_id)[:8]
+    taken.add(part)
+    return part
 
 
 def _write_lines(path: Path, lines: Iterable[str]) -> int:

@@ -7,9 +7,12 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +23,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.app.conftest import VIEWS
+from tests.app.hostile_text import hostile_name, plant
 from tests.dbt_project import REPOSITORY
 
 if TYPE_CHECKING:
@@ -59,10 +63,16 @@ START_SECONDS = 60
 @pytest.fixture(scope="module")
 def address(built_warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a running app."""
+    with serving(built_warehouse, tmp_path_factory.mktemp("streamlit") / "server.log") as address:
+        yield address
+
+
+@contextmanager
+def serving(warehouse: Path, log: Path) -> Iterator[str]:
+    """Address of an app on a warehouse."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("streamlit") / "server.log"
     with log.open("w") as output:
         server = subprocess.Popen(
             [
@@ -71,7 +81,7 @@ def address(built_warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> 
                 *("--server.headless", "true", "--browser.gatherUsageStats", "false"),
             ],
             cwd=REPOSITORY,
-            env={**os.environ, "EVALWH_WAREHOUSE": str(built_warehouse)},
+            env={**os.environ, "EVALWH_WAREHOUSE": str(warehouse)},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -197,3 +207,74 @@ def test_picking_a_cell_of_the_scores_opens_its_sources(address, browser):
     ActionChains(browser).move_to_element_with_offset(table, 60, 40).click().perform()
     patiently(browser).until(lambda driver: sources(driver) not in ("", first))
     assert not browser.find_elements(By.CSS_SELECTOR, "[data-testid=stException]")
+
+
+@pytest.fixture(scope="module")
+def trap() -> Iterator[tuple[str, list[str]]]:
+    """Address of a server that hostile names name, and the paths that it was asked for."""
+    asked: list[str] = []
+
+    class Trap(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Trap)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def hostile_address(
+    built_warehouse: Path, trap: tuple[str, list[str]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Address of an app on a warehouse in which every name is hostile."""
+    folder = tmp_path_factory.mktemp("hostile")
+    shutil.copy(built_warehouse, folder / "warehouse.duckdb")
+    plant(folder / "warehouse.duckdb", hostile_name(trap[0]))
+    with serving(folder / "warehouse.duckdb", folder / "server.log") as address:
+        yield address
+
+
+MADE_OF_NAMES = """
+    const trap = arguments[0];
+    return [...document.querySelectorAll("*")].filter(element =>
+        [...element.attributes].some(attribute =>
+            ["src", "href", "srcset", "style"].includes(attribute.name)
+            && attribute.value.includes(trap))
+        || (["B", "EM", "IMG", "STRONG", "A"].includes(element.tagName)
+            && ["b", "_e_", "e", "s", "l", "i"].includes(element.textContent.trim()))
+        || element.classList.contains("katex")
+    ).map(element => element.outerHTML);
+"""
+
+
+@pytest.mark.parametrize("view", [view.removesuffix(".py") for view in VIEWS])
+def test_nothing_on_a_page_is_made_of_a_name(view, hostile_address, trap, browser):
+    page = "" if view == "scores" else view
+    title = "About the data" if view == "about" else view.capitalize()
+    browser.get(f"{hostile_address}/{page}")
+    charts = wait_for_page(browser, title, CHART_COUNTS.get(view, 0))
+    for chart in charts:
+        # What a chart tells when pointed at is HTML.
+        ActionChains(browser).move_to_element(chart).perform()
+    assert "\\x1b[31m" in browser.find_element(By.TAG_NAME, "body").text
+    assert browser.execute_script(MADE_OF_NAMES, trap[0]) == []
+    assert not browser.find_elements(By.CSS_SELECTOR, "[data-testid=stException]")
+    assert trap[1] == []
+
+
+def test_the_trap_is_seen_where_markdown_is_not_escaped(trap, browser, tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text(f"<img src={trap[0]}/control.png>")
+    browser.get(page.as_uri())
+    patiently(browser).until(lambda _: "/control.png" in trap[1])
+    assert len(browser.execute_script(MADE_OF_NAMES, trap[0])) == 1
+    trap[1].clear()

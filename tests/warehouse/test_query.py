@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -15,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.cli import main
-from warehouse.query import query_lines
+from warehouse.outside_text import visible_lines
+from warehouse.query import write_answer
 
 
 @pytest.fixture
@@ -84,9 +86,28 @@ def test_csv_tells_null_from_the_empty_text(evalwh) -> None:
     assert result.output == 'benchmark_id,item_count\nmmlu,10\n日本語,2000\n"",\n'
 
 
-def test_csv_holds_all_rows(evalwh) -> None:
+def test_csv_holds_all_rows_unless_told_otherwise(evalwh) -> None:
+    result = evalwh("select * from range(2500)", "--format", "csv")
+    assert len(result.stdout.splitlines()) == 2501
     result = evalwh("select * from range(2500)", "--format", "csv", "--limit", "2")
-    assert len(result.output.splitlines()) == 2501
+    assert result.stdout == "range\n0\n1\n"
+    assert result.stderr == "there are more rows than the 2 of --limit\n"
+    assert result.exit_code == 0
+
+
+def test_json_and_parquet_hold_as_many_rows_as_are_asked_for(evalwh, tmp_path) -> None:
+    statement = "select * from range(250000)"
+    limited = evalwh(statement, "--format", "json", "--limit", "2")
+    assert json.loads(limited.stdout) == [{"range": 0}, {"range": 1}]
+    path = tmp_path / "rows.parquet"
+    limited = evalwh(statement, "--parquet", str(path), "--limit", "120000")
+    assert limited.stdout == f"120,000 rows are in {path}\n"
+    assert duckdb.sql(f"select count(*), max(range) from '{path}'").fetchall() == [(120000, 119999)]
+
+
+def test_a_table_does_not_count_to_the_end_of_a_million_rows(evalwh) -> None:
+    lines = evalwh("from range(1000000000000)", "--limit", "1").output.splitlines()
+    assert lines[-1].startswith("(1 of more than 1,000,000 rows:")
 
 
 # Every example opens a database: how long that takes says nothing about the code.
@@ -112,16 +133,18 @@ def test_csv_reads_back_as_the_same_rows(rows: list[tuple], tmp_path_factory) ->
             + ")"
         )
         connection.executemany("insert into original values (?, ?, ?, ?, ?)", rows)
-        text = "".join(f"{line}\n" for line in query_lines(connection, "from original", "csv", 0))
+        written = io.BytesIO()
+        write_answer(connection, "from original", "csv", None, written)
         path = tmp_path_factory.mktemp("csv") / "rows.csv"
-        path.write_text(text, encoding="utf-8", newline="")
+        path.write_bytes(written.getvalue())
         columns = {f"column_{i}": kind for i, kind in enumerate(types)}
         again = connection.execute(
             "from read_csv(?, columns = ?, header = true, auto_detect = false, delim = ',',"
             " quote = '\"', escape = '\"', new_line = '\\n', allow_quoted_nulls = false)",
             [str(path), columns],
         ).fetchall()
-    assert again == rows
+    shown = [(text if text is None else visible_lines(text), *others) for text, *others in rows]
+    assert again == shown
 
 
 def test_json_is_an_array_of_rows(evalwh) -> None:
@@ -159,7 +182,6 @@ def test_json_keeps_nested_and_temporal_values(evalwh) -> None:
 
 def test_parquet_holds_all_rows_with_their_types(evalwh, tmp_path) -> None:
     path = tmp_path / "scores.parquet"
-    path.write_text("something that was there")
     result = evalwh("select *, [range] as ranges from scores, range(2500)", "--parquet", str(path))
     assert result.output == f"7,500 rows are in {path}\n"
     found = duckdb.sql(
@@ -169,16 +191,60 @@ def test_parquet_holds_all_rows_with_their_types(evalwh, tmp_path) -> None:
     assert [one.name for one in tmp_path.glob("*.parquet*")] == ["scores.parquet"]
 
 
+def test_parquet_replaces_a_parquet_file_and_says_so(evalwh, tmp_path) -> None:
+    path = tmp_path / "scores.parquet"
+    evalwh("select 1", "--parquet", str(path))
+    result = evalwh("from scores", "--parquet", str(path))
+    assert result.output == f"3 rows are in {path}, in place of those that were there\n"
+    assert duckdb.sql(f"select count(*) from '{path}'").fetchall() == [(3,)]
+
+
+@pytest.mark.parametrize(
+    "kind", ["text", "empty", "warehouse", "hard link", "link", "folder", "fifo", "device"]
+)
+def test_parquet_replaces_nothing_else(kind: str, evalwh, tmp_path) -> None:
+    path, warehouse = tmp_path / "rows.parquet", tmp_path / "warehouse.duckdb"
+    match kind:
+        case "text":
+            path.write_text("PAR1, but no Parquet")
+        case "empty":
+            path.touch()
+        case "warehouse":
+            path = warehouse
+        case "hard link":
+            path.hardlink_to(warehouse)
+        case "link":
+            evalwh("select 1", "--parquet", str(tmp_path / "other.parquet"))
+            path.symlink_to(tmp_path / "other.parquet")
+        case "folder":
+            path.mkdir()
+        case "fifo":
+            os.mkfifo(path)
+        case "device":
+            path = Path(os.devnull)
+    before = path.lstat(), warehouse.read_bytes()
+    result = evalwh("from scores", "--parquet", str(path))
+    assert result.exit_code != 0
+    assert len(result.stderr.splitlines()[-1]) > 20
+    assert "Traceback" not in result.output
+    assert (path.lstat().st_ino, path.lstat().st_mtime_ns) == (
+        before[0].st_ino,
+        before[0].st_mtime_ns,
+    )
+    assert warehouse.read_bytes() == before[1]
+    assert list(tmp_path.glob(".*.tmp")) == []
+
+
 def test_parquet_that_fails_leaves_what_was_there(evalwh, tmp_path) -> None:
     path = tmp_path / "scores.parquet"
-    path.write_text("something that was there")
+    evalwh("select 42 as answer", "--parquet", str(path))
     failing = "select 1 // (range - 2000)::integer, error('late') from range(3000)"
     for statement in (failing, "drop table scores"):
         assert evalwh(statement, "--parquet", str(path)).exit_code == 1
-    assert path.read_text() == "something that was there"
+    assert duckdb.sql(f"from '{path}'").fetchall() == [(42,)]
     nowhere = evalwh("from scores", "--parquet", str(tmp_path / "no" / "scores.parquet"))
     assert nowhere.exit_code == 1
-    assert "cannot be written" in nowhere.output
+    assert nowhere.output.startswith(f"Error: {tmp_path / 'no'}")
     assert list(tmp_path.glob(".*.tmp")) == []
 
 

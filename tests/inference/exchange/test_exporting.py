@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -111,6 +112,45 @@ def asked(sample: dict) -> list:
         for argument, response in zip(arguments, responses, strict=True)
         if argument[0]
     ]
+
+
+def test_no_name_of_a_benchmark_leads_out_of_the_folder(
+    typed, built_warehouse, tmp_path, monkeypatch
+):
+    shutil.copy(built_warehouse, tmp_path / "warehouse.duckdb")
+    monkeypatch.setenv("EVALWH_WAREHOUSE", str(tmp_path / "warehouse.duckdb"))
+    names = {
+        "gsm8k": "../../../gsm8k",
+        "mgsm_ja": "..",
+        "niilc": "a/b",
+        "jemhopqa": "a_b",
+        "squad2": "x" * 300,
+        "triviaqa": "日本" * 100,
+        "xwino_en": "\x1b[31m\n\u202e",
+        "openbookqa": "a\0b\\c:*?",
+    }
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        ((run_id,),) = connection.execute(
+            "select distinct run_id from marts.fct_run_scores where model_id like '%SmolLM2%'"
+        ).fetchall()
+        for kind, name in (("table", "fct_run_scores"), ("view", "fct_item_scores")):
+            connection.execute(f"create table marts.changed as from marts.{name}")
+            for usual, hostile in names.items():
+                connection.execute(
+                    "update marts.changed set benchmark_id = ? where benchmark_id = ?",
+                    [hostile, usual],
+                )
+            connection.execute(f"drop {kind} marts.{name}")
+            connection.execute(f"alter table marts.changed rename to {name}")
+    folder = tmp_path / "deep" / "deeper" / "out"
+    result = typed("export", run_id, str(folder))
+    assert result.exit_code == 0, result.output
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.parent for path in written} == {tmp_path, folder}
+    assert [path.name for path in written if path.parent == tmp_path] == ["warehouse.duckdb"]
+    samples = list(folder.glob("samples_*.jsonl"))
+    assert len(samples) == 20
+    assert all(path.name.isprintable() and path.stat().st_size for path in samples)
 
 
 def test_an_unknown_run_is_a_message_with_those_there_are(typed, tmp_path):
