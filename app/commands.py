@@ -237,10 +237,10 @@ def run(
         with server if serves else nullcontext() as url:
             report = _ask(config if url is None else replace(config, endpoints=(url,)))
         _say_what_was_asked(report)
-        refused: list[str] = []
+        refused = list(report.damaged)
         if not no_load:
             loaded = load_shards(config.shards, config.store)
-            refused = loaded.damaged + loaded.newer
+            refused += loaded.damaged + loaded.newer
             click.echo(
                 f"{loaded.row_count} rows of {loaded.shard_count} shards are in {config.store}"
             )

@@ -132,6 +132,8 @@ def answers(call: dict[str, Any]) -> list[dict[str, Any]]:
             answer["meta_info"]["input_token_logprobs"] = [
                 [token_log_likelihood(token), token, None] for token in prompt[start:]
             ]
+        if "rid" in call:
+            answer["meta_info"]["id"] = call["rid"][index]
         found.append(answer)
     return found
 
