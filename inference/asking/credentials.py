@@ -65,8 +65,8 @@ def address_of(endpoint: str, api_key: str | None = None) -> Address:
         pair = unquote(user)
         encoded = base64.b64encode(pair.encode()).decode()
         own = {user.partition(":")[2] or user, pair.partition(":")[2] or pair, user, pair, encoded}
-        return Address(url, f"Basic {encoded}", _longest_first({*own, api_key}))
-    return Address(url, f"Bearer {api_key}" if api_key else None, _longest_first({api_key}))
+        return Address(url, f"Basic {encoded}", longest_first({*own, api_key}))
+    return Address(url, f"Bearer {api_key}" if api_key else None, longest_first({api_key}))
 
 
 def shown(endpoint: str) -> str:
@@ -85,6 +85,6 @@ def hide(text: str, secrets: Iterable[str]) -> str:
     return USER_INFORMATION.sub("", text)
 
 
-def _longest_first(secrets: set[str]) -> tuple[str, ...]:
-    # The longer one first, so that no rest of it stays.
-    return tuple(sorted(secrets - {""}, key=lambda one: (-len(one), one)))
+def longest_first(secrets: Iterable[str]) -> tuple[str, ...]:
+    """The secrets in the order in which they are to be hidden, so that no rest of one stays."""
+    return tuple(sorted(set(secrets) - {""}, key=lambda one: (-len(one), one)))

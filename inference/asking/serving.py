@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING
 
 import requests
 
-from inference.asking.credentials import API_KEY, hide
+from inference.asking.credentials import API_KEY, hide, longest_first
 from inference.errors import ServeError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ STOP_SECONDS = 60.0
 COPY_SECONDS = 5.0
 """For the end of a log that is copied, after its writer is gone."""
 
-SECRET_OPTION = re.compile(r"^--ap|^--admin|key|token$|password|secret", re.IGNORECASE)
+SECRET_OPTION = re.compile(r"--(ap|admin|.*(key|token$|password|secret))", re.IGNORECASE)
 """Names of options whose values are kept out of the log; SGLang takes them shortened, too."""
 
 
@@ -132,9 +132,9 @@ def secrets_among(arguments: Sequence[str]) -> tuple[str, ...]:
     found = []
     for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
         name, separator, value = argument.partition("=")
-        if SECRET_OPTION.search(name):
+        if SECRET_OPTION.match(name):
             found.append(value if separator else following)
-    return tuple(sorted({one for one in found if one}, key=len, reverse=True))
+    return longest_first(found)
 
 
 def _log_file(path: Path) -> IO[bytes]:

@@ -17,7 +17,7 @@ import pytest
 from aiohttp import web
 
 from inference.asking.ask import ask_all
-from inference.asking.client import Client, ClientSettings, bundles
+from inference.asking.client import Client, ClientSettings
 from inference.asking.recording import Recorder
 from inference.errors import EndpointError
 from inference.planning.requests import Request, Sampling, Sequence
