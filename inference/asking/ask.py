@@ -65,13 +65,16 @@ async def ask_all(
                     await room.acquire()
                     tasks.create_task(ask(bundle))
             watching.cancel()
-        await _end(flushing, is_over)
+        is_over.set()
+        await flushing
         await _drain(recorder, client.settings.patience_seconds)
     except BaseExceptionGroup as group:
         # One reason is enough: a server that is away is away for every task.
         raise _first(group) from group
     finally:
-        await _end(flushing, is_over)
+        is_over.set()
+        # A flush that is under way comes to its end; what it raised is on its way already.
+        await asyncio.wait([flushing])
         if recorder.pending_count:
             await recorder.abandon()
 
@@ -83,12 +86,6 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 async def _until_done(task: asyncio.Task[None]) -> None:
     await asyncio.shield(task)
-
-
-async def _end(flushing: asyncio.Task[None], is_over: asyncio.Event) -> None:
-    """Let a flush that is under way come to its end; what it raised is known elsewhere."""
-    is_over.set()
-    await asyncio.wait([flushing])
 
 
 async def _drain(recorder: Recorder, patience_seconds: float) -> None:

@@ -83,6 +83,10 @@ class Pace:
     async def turn(self) -> AsyncIterator[float]:
         """A place among the calls under way; gives the moment at which the call may begin."""
         await self._places.acquire()
+        while self._withheld_count:
+            # This place is one of those that are no more.
+            self._withheld_count -= 1
+            await self._places.acquire()
         try:
             while (pause := self._resume_at - time.monotonic()) > 0:
                 await asyncio.sleep(pause)
