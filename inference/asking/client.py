@@ -265,7 +265,7 @@ class Client:
         key = os.environ.get(API_KEY) if api_key is None else api_key
         self.endpoints = [Endpoint(url, settings.concurrency, self._generator, key) for url in urls]
         # Another client of the same server must have other tags: a server refuses those in use.
-        self._tag_end = secrets.token_hex(4)
+        self._tag_stem = secrets.token_hex(4)
         self._tag_numbers = itertools.count()
 
     async def __aenter__(self) -> Client:
@@ -516,7 +516,7 @@ class Client:
         while True:
             attempt_count += 1
             # New ones each time: a server that still works at the last attempt refuses its tags.
-            tags = [self._tag(job) for job in jobs]
+            tags = self._tags(len(jobs))
             body = body_of(jobs, tags, with_best=with_best)
             try:
                 async with endpoint.pace.turn() as asked_at:
@@ -573,10 +573,10 @@ class Client:
                     time.monotonic() - started,
                 )
 
-    def _tag(self, job: Job) -> str:
-        """A name for one attempt at a job, which its answer has to repeat."""
-        number = next(self._tag_numbers)
-        return f"{job.request.request_id}.{job.sequence_index}.{number}.{self._tag_end}"
+    def _tags(self, count: int) -> list[str]:
+        """Names of the jobs of one attempt, which their answers have to repeat."""
+        stem = f"evalwh-{self._tag_stem}-{next(self._tag_numbers)}-"
+        return [f"{stem}{index}" for index in range(count)]
 
     async def _post(self, endpoint: Endpoint, body: bytes, limit: int) -> bytes:
         try:
@@ -749,24 +749,37 @@ def _waves(bundle: list[Group], progress: dict[int, _Progress]) -> tuple[list[Jo
 
 
 def _answer(request: Request, state: _Progress, endpoint: str) -> Answer:
-    outcomes = [outcome for _, outcome in sorted(state.outcomes.items())]
+    if state.job_count == 1:
+        (outcome,) = state.outcomes.values()
+    else:
+        outcome = _joined([one for _, one in sorted(state.outcomes.items())])
     return Answer(
         request,
         endpoint,
         state.attempt_count,
         state.latency_seconds,
-        sum(outcome.input_token_count for outcome in outcomes),
-        sum(outcome.output_token_count for outcome in outcomes),
+        outcome.input_token_count,
+        outcome.output_token_count,
         # A prompt that was warmed was computed for this request, whatever the server says.
-        state.warming.cached_token_count
-        if state.warming
-        else _sum(outcome.cached_token_count for outcome in outcomes),
-        outcomes[0].completion,
-        outcomes[0].stop_reason,
-        tuple(value for outcome in outcomes for value in outcome.log_likelihoods),
+        state.warming.cached_token_count if state.warming else outcome.cached_token_count,
+        outcome.completion,
+        outcome.stop_reason,
+        outcome.log_likelihoods,
         tuple(len(sequence.continuation) for sequence in request.sequences)
         if request.kind == "log_likelihood"
         else (),
+    )
+
+
+def _joined(outcomes: list[Outcome]) -> Outcome:
+    """What several sequences of a request came to, in their order."""
+    return Outcome(
+        tuple(value for outcome in outcomes for value in outcome.log_likelihoods),
+        outcomes[0].completion,
+        outcomes[0].stop_reason,
+        sum(outcome.input_token_count for outcome in outcomes),
+        sum(outcome.output_token_count for outcome in outcomes),
+        _sum(outcome.cached_token_count for outcome in outcomes),
     )
 
 

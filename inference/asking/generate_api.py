@@ -160,16 +160,19 @@ def size_limit(jobs: list[Job]) -> int:
     Counted are the tokens that are written, weighed or compared; the longest token of a
     vocabulary, every character escaped, has no more.
     """
-    return sum(65_536 + 256 * _told_token_count(job) for job in jobs)
-
-
-def _told_token_count(job: Job) -> int:
-    if job.kind == "generation":
-        sampling = job.request.sampling
-        return sampling.max_new_tokens if sampling else 0
-    if job.kind == "sequence":
-        return 2 * len(job.request.sequences[job.sequence_index].continuation) + 2
-    return 2 * len(job.request.sequences)
+    kind = jobs[0].kind
+    if kind == "generation":
+        told_count = sum(
+            job.request.sampling.max_new_tokens for job in jobs if job.request.sampling
+        )
+    elif kind == "sequence":
+        # Each with the best token of its position beside it, where that was asked for.
+        told_count = sum(
+            2 * len(job.request.sequences[job.sequence_index].continuation) + 2 for job in jobs
+        )
+    else:
+        told_count = sum(2 * len(job.request.sequences) for job in jobs)
+    return 65_536 * len(jobs) + 256 * told_count
 
 
 def _generation(jobs: list[Job]) -> dict[str, Any]:
@@ -285,7 +288,9 @@ def _outcome_or_error(
 ) -> Outcome | RequestError:
     try:
         said = part if isinstance(part, _Said) else msgspec.convert(part, _Said)
-        _check_origin(said.meta_info, tag, weight_version)
+        meta = said.meta_info
+        if meta.id != tag or meta.weight_version != weight_version:
+            _check_origin(meta, tag, weight_version)
         return _outcome(job, kind, said)
     except RequestError as error:
         return error

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from inference.asking.accepting import ShardRules
-from inference.asking.client import Answer, Failure
+from inference.asking.client import SEEING_SECONDS, Answer, Failure
 from inference.errors import EndpointError, ModelChangedError, RecordingError
 from warehouse.errors import WarehouseError
 from warehouse.shard_files import SCHEMAS, write_shard
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from inference.planning.tokenizers import Tokenizer
     from warehouse.shard_files import ShardKind
 
+LAST_LOOK_SECONDS = 5.0
+"""For a look at a server when the run is over."""
+
 UNCONFIRMED = "unconfirmed"
 """Subfolder of answers of which nobody can say which model gave them; it is never loaded."""
 
@@ -36,8 +39,9 @@ class Recorder:
     seconds old; they are acknowledged, to `on_acknowledged`, when their shard is on the disk.
 
     Before they are written, `look` is asked whether the server at their address still serves the
-    model that it did. What came from a server that does not is set aside in `unconfirmed`, which is
-    never loaded; what came from one that cannot be reached waits until it can.
+    model that it did, and has so many seconds to find out. What came from a server that does not
+    is set aside in `unconfirmed`, which is never loaded; what came from one that cannot be reached
+    waits until it can.
     """
 
     def __init__(
@@ -48,7 +52,7 @@ class Recorder:
         row_limit: int = 8192,
         age_limit: float = 2.0,
         on_acknowledged: Callable[[list[Answer | Failure]], None] | None = None,
-        look: Callable[[str], Awaitable[object]] | None = None,
+        look: Callable[[str, float], Awaitable[object]] | None = None,
     ) -> None:
         """Make the folder.
 
@@ -103,7 +107,7 @@ class Recorder:
         """Whether more is pending than should be, because nothing can be written as yet."""
         return len(self._pending) >= 4 * self._row_limit
 
-    async def flush(self) -> None:
+    async def flush(self, look_seconds: float = SEEING_SECONDS) -> None:
         """Write what is pending, as far as its servers confirm it, and acknowledge it.
 
         What is not written stays pending, whatever happens.
@@ -115,7 +119,7 @@ class Recorder:
         async with self._writing:
             taken, self._pending = self._pending, []
             try:
-                confirmed, changed, error = await self._confirmed(taken)
+                confirmed, changed, error = await self._confirmed(taken, look_seconds)
                 waiting = set(map(id, taken)).difference(map(id, confirmed), map(id, changed))
             except BaseException:
                 self._pending = taken + self._pending
@@ -132,26 +136,32 @@ class Recorder:
     async def abandon(self) -> None:
         """Write what can be confirmed at once, and set the rest aside: the run is over."""
         with contextlib.suppress(ModelChangedError):
-            await self.flush()
+            await self.flush(LAST_LOOK_SECONDS)
         async with self._writing:
             taken, self._pending = self._pending, []
             await self._set_aside(taken)
 
     async def _confirmed(
-        self, results: list[Answer | Failure]
+        self, results: list[Answer | Failure], look_seconds: float
     ) -> tuple[list[Answer | Failure], list[Answer | Failure], ModelChangedError | None]:
         """What may be written, what may not, and why; what is in neither has to wait."""
         if self._look is None or not results:
             return results, [], None
         changed: dict[str, ModelChangedError] = {}
         unreachable = set()
-        for url in {one.endpoint for one in results}:
+
+        async def look(url: str) -> None:
+            assert self._look is not None
             try:
-                await self._look(url)
+                await self._look(url, look_seconds)
             except ModelChangedError as error:
                 changed[url] = error
             except EndpointError:
                 unreachable.add(url)
+
+        async with asyncio.TaskGroup() as looks:
+            for url in {one.endpoint for one in results}:
+                looks.create_task(look(url))
         if not changed and not unreachable:
             return results, [], None
         return (
