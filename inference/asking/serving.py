@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import itertools
 import os
 import re
 import signal
@@ -130,7 +131,7 @@ def secrets_among(arguments: Sequence[str]) -> tuple[str, ...]:
     An option is `--name value` or `--name=value`.
     """
     found = []
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for argument, following in itertools.zip_longest(arguments, arguments[1:], fillvalue=""):
         name, separator, value = argument.partition("=")
         if SECRET_OPTION.match(name):
             found.append(value if separator else following)

@@ -172,3 +172,40 @@ def test_a_file_in_place_of_the_folder_is_a_sentence(tmp_path, tokenizer_folder)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert f"{shards}" in done.stderr
+
+
+FAKE_SGLANG = """#!/bin/sh
+while [ "$1" != --port ]; do shift; done
+echo $$ > "{pid}"
+exec "{python}" -m tests.inference.asking.stub_server --port "$2"
+"""
+
+
+def test_a_server_of_ours_is_stopped_when_nothing_can_be_written(tmp_path, tokenizer_folder):
+    """The stub stands for SGLang behind a Python that is none."""
+    fake = tmp_path / "python"
+    pid = tmp_path / "pid"
+    fake.write_text(FAKE_SGLANG.format(pid=pid, python=sys.executable), encoding="utf-8")
+    fake.chmod(0o755)
+    shards = tmp_path / "shards"
+    shards.write_text("a file")
+    done = subprocess.run(
+        [
+            *(EVALWH, "run", "--model", MODEL, "--serve", "--python", str(fake)),
+            *("--items", "demo", "--benchmarks", "mmlu", "--tokenizer", str(tokenizer_folder)),
+        ],
+        cwd=REPOSITORY,
+        env={
+            **os.environ,
+            "EVALWH_SHARDS": str(shards),
+            "EVALWH_GENERATIONS": str(tmp_path / "generations.duckdb"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"{shards}" in done.stderr
+    assert "Traceback" not in done.stderr
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
