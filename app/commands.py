@@ -61,7 +61,8 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
             "--endpoint",
             "endpoints",
             multiple=True,
-            help="Address of a running SGLang server or router; may be given several times.",
+            help="Address of a running SGLang server or router; may be given several times. A key"
+            " for it is taken from EVALWH_API_KEY.",
         ),
         benchmarks_option,
         protocol_option,
@@ -204,7 +205,7 @@ def serve(
     type=click.IntRange(min=1),
     default=5,
     show_default=True,
-    help="Attempts of a call before its prompts are given up.",
+    help="Attempts at a batch that may fail for a reason that might pass.",
 )
 @click.option(
     "--timeout", type=float, default=1800.0, show_default=True, help="Seconds for one call."
@@ -214,7 +215,7 @@ def serve(
     type=float,
     default=600.0,
     show_default=True,
-    help="Seconds that a server may be away.",
+    help="Seconds that a server may be away, or refuse everything.",
 )
 @click.option("--no-load", is_flag=True, help="Leave the answers in shards.")
 def run(

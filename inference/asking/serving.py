@@ -123,6 +123,8 @@ def serving(config: ServeConfig) -> Iterator[str]:
         finally:
             _stop(process)
             copying.join(COPY_SECONDS)
+            if process.stdout is not None and not copying.is_alive():
+                process.stdout.close()
 
 
 def secrets_among(arguments: Sequence[str]) -> tuple[str, ...]:

@@ -123,7 +123,7 @@ def test_a_key_opens_the_server_and_is_kept_nowhere(config, locked, monkeypatch)
     assert '"dtype": "float32"' in said
     assert KEY not in said
     assert KEY.encode() not in locked[1].read_bytes()
-    assert b"api_key='***'" in locked[1].read_bytes()
+    assert b"'api_key': '***'" in locked[1].read_bytes()
 
 
 def test_weights_that_are_replaced_are_noticed_without_a_restart(locked):

@@ -222,8 +222,10 @@ def test_a_fault_of_an_answer_fails_its_prompt_alone(tmp_path):
 
 
 def test_there_are_enough_faults():
+    """As many as the README says."""
     assert len(FAULTS_OF_CALLS) >= 60
     assert len(FAULTS) >= 60
+    assert len(FAULTS_OF_CALLS) + len(FAULTS) >= 150
 
 
 def test_a_refused_token_ends_the_run_with_what_to_do(tmp_path):
