@@ -546,10 +546,12 @@ class Client:
             except aiohttp.ClientConnectorError as error:
                 # Nobody answers: this says nothing about the prompts, so it is no attempt.
                 attempt_count -= 1
+                overloaded_since = None
                 await self._wait_for(endpoint, time.monotonic(), error)
             except (*NETWORK_ERRORS, _GoneError) as error:
                 # The server went away with the prompts in its hands; they may be the reason.
                 endpoint.pace.fell()
+                overloaded_since = None
                 if not budget.spend():
                     raise _BatchError(
                         endpoint.words(f"the server went away while it was asked: {_named(error)}"),
@@ -631,6 +633,8 @@ class Client:
                 except ModelChangedError:
                     raise
                 except EndpointError as error:
+                    # It is away: how long it has refused calls no longer matters.
+                    endpoint.pace.refused_since = None
                     away = time.monotonic() - started
                     if away > self.settings.patience_seconds:
                         raise EndpointError(

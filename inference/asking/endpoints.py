@@ -120,13 +120,14 @@ async def describe(client: Client, endpoint: Endpoint) -> Server:
     model, info, served, all_info = await client.look(endpoint)
     if not model.is_generation:
         raise EndpointError(f"{endpoint.url} is no SGLang server that generates")
+    path = endpoint.words(model.model_path)
     return Server(
         url=endpoint.url,
-        model_path=model.model_path,
-        served_model_name=model.served_model_name or model.model_path,
+        model_path=path,
+        served_model_name=endpoint.words(model.served_model_name or path),
         model_type=model.model_type or "",
-        tokenizer_path=model.tokenizer_path or model.model_path,
-        revision=info.revision,
+        tokenizer_path=endpoint.words(model.tokenizer_path or path),
+        revision=endpoint.words(info.revision) if info.revision else None,
         context_length=served.data[0].max_model_len,
         # SGLang 0.5.23 refuses a prompt of that very length, too (managers/utils.py,
         # validate_input_length).

@@ -295,7 +295,16 @@ def _outcome_or_error(
     except RequestError as error:
         return error
     except (msgspec.ValidationError, ValueError, OverflowError) as error:
-        return RequestError(f"the server's answer cannot be read ({error}): {part!r:.500}")
+        return RequestError(f"the server's answer cannot be read ({error}): {_shown(part)}")
+    except RecursionError:
+        return RequestError("the server's answer cannot be read: it is nested too deeply")
+
+
+def _shown(part: Any) -> str:
+    try:
+        return f"{part!r:.500}"
+    except RecursionError:
+        return "it is nested too deeply to be shown"
 
 
 def _check_origin(meta: _Meta, tag: str | None, weight_version: str | None) -> None:

@@ -264,7 +264,9 @@ class _Session:
             )
         if recorder.pending_count:
             said.append(f"{recorder.pending_count} that had come are not kept")
-        return "; ".join(said) + ". The same command asks what is missing"
+        return "\n".join(
+            ["; ".join(said) + ". The same command asks what is missing", *report.damaged]
+        )
 
     async def _ask_benchmark(self, benchmark: Benchmark) -> None:
         config, report, target = self._config, self._report, self._target

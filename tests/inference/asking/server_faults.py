@@ -102,6 +102,14 @@ FAULTS_OF_CALLS: dict[str, Callable[[list[Said]], web.Response]] = {
     "single quotes": body(lambda said: said.replace(b'"', b"'")),
     "deeply nested": body(lambda _: b"[" * 100_000),
     "deeply nested and closed": body(lambda _: b"[" * 100_000 + b"]" * 100_000),
+    **{
+        f"text is {depth} lists deep": body(
+            lambda said, depth=depth: said.replace(
+                b'"text":', b'"text":' + b"[" * depth + b"]" * depth + b',"more":'
+            )
+        )
+        for depth in (900, 940, 960, 980, 990, 2000)
+    },
     "compressed": lambda said: web.Response(
         body=gzip.compress(orjson.dumps(said)), headers={"Content-Encoding": "gzip"}
     ),
@@ -159,6 +167,13 @@ def gone(name: str) -> Callable[[Said], None]:
 
 def top(name: str, value: object) -> Callable[[Said], None]:
     return lambda said: said.update({name: value})
+
+
+def deep(depth: int) -> list[Any]:
+    found: list[Any] = []
+    for _ in range(depth):
+        found = [found]
+    return found
 
 
 NO_COUNTS = (True, -1, 1.5, 3.0, "3", [], {}, 2**31, 10**12, 2**63, 10**30, float("nan"), 1e300)
@@ -221,6 +236,7 @@ FAULTS_OF_ANSWERS: dict[str, Callable[[Said], None]] = {
 FAULTS_OF_COMPLETIONS: dict[str, Callable[[Said], None]] = {
     "no text": lambda said: said.pop("text"),
     **{f"text is {value!r}": top("text", value) for value in (None, True, 3, ["a"], {"a": 1})},
+    **{f"text is {depth} lists deep": top("text", deep(depth)) for depth in (100, 500)},
     "text has half a character": top("text", "\ud83d"),
 }
 """By name: what is changed in the answer to a prompt that is to be completed."""
