@@ -131,6 +131,7 @@ def evalwh_run(stub, tokenizer_folder, shards, store):
     )
 
 
+@pytest.mark.slow(seconds=4)
 @pytest.mark.parametrize("free_bytes", [0, 60_000])
 def test_a_full_disk_is_a_sentence_and_the_run_goes_on_elsewhere(
     small_disk, tmp_path, tokenizer_folder, free_bytes
@@ -181,6 +182,7 @@ exec "{python}" -m tests.inference.asking.stub_server --port "$2"
 """
 
 
+@pytest.mark.slow(seconds=2)
 def test_a_server_of_ours_is_stopped_when_nothing_can_be_written(tmp_path, tokenizer_folder):
     """The stub stands for SGLang behind a Python that is none."""
     fake = tmp_path / "python"

@@ -213,6 +213,7 @@ def evalwh_run(config, stub, *options):
     )
 
 
+@pytest.mark.slow(seconds=3)
 @pytest.mark.parametrize("options", [(), ("--no-load",)])
 def test_a_shard_that_was_damaged_before_is_named_and_its_answers_are_asked_again(config, options):
     config = dataclasses.replace(config, benchmark_ids=("mmlu",))

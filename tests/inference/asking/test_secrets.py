@@ -105,6 +105,7 @@ def refuse_with_an_echo(stub):
     return answer
 
 
+@pytest.mark.slow(seconds=5)
 @pytest.mark.parametrize("is_in_address", [True, False])
 def test_no_secret_is_kept_or_shown(tmp_path, tokenizer_folder, is_in_address):
     with stub_server(more_info=SAID) as stub:
@@ -202,6 +203,7 @@ def test_options_of_a_server_that_are_secret_are_found():
     ) == ("one", "two")
 
 
+@pytest.mark.slow(seconds=2)
 def test_the_log_of_a_server_of_ours_has_no_key(tmp_path):
     """A Python that says its options and its environment, as SGLang does, stands for the server."""
     fake = tmp_path / "python"

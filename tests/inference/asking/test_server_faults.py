@@ -161,6 +161,7 @@ def tried(folder, by_fault, answer):
     return {name: error for _, name, error in failed}
 
 
+@pytest.mark.slow(seconds=8)
 def test_no_fault_of_a_call_ends_the_run_or_becomes_an_answer(tmp_path):
     names = list(FAULTS_OF_CALLS)
     by_fault = victims(len(names))
