@@ -10,7 +10,7 @@ import random
 import secrets
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import aiohttp
 import orjson
@@ -38,6 +38,17 @@ from inference.asking.identity import (
     read_as,
 )
 from inference.asking.pacing import Pace, pause_seconds, retry_after_seconds
+from inference.asking.refusals import (
+    HOW_TO_OPEN,
+    LONGEST_DESCRIPTION,
+    NETWORK_ERRORS,
+    GoneError,
+    OverloadedError,
+    RefusedError,
+    bounded,
+    named,
+    refuse,
+)
 from inference.errors import EndpointError, ModelChangedError, RequestError
 from inference.planning.requests import Request
 
@@ -46,27 +57,13 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-NETWORK_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
-"""What may happen between us and a server."""
-
 SEEING_SECONDS = 30.0
 """For one look at what a server says of itself."""
-
-LONGEST_DESCRIPTION = 4 << 20
-"""Bytes that are read of what a server says of itself, or of a refusal."""
 
 LONGEST_ABSENCE_PAUSE = 4.0
 """Seconds between two looks at a server that is away."""
 
 DESCRIPTIONS = ("/model_info", "/server_info", "/v1/models")
-
-ABOUT_NO_PROMPT = frozenset({404, 405, 407, 410, 421, 426, 451, 511})
-"""Refusals that other prompts would meet as well: they are not halved."""
-
-HOW_TO_OPEN = (
-    f"the server wants a token that it knows: put it into the environment variable {API_KEY}, or"
-    " user and password into the endpoint"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,32 +112,6 @@ class Failure:
     endpoint: str
     attempt_count: int
     error: str
-
-
-class _RefusedError(Exception):
-    """One attempt of a call was refused by a living server."""
-
-    def __init__(
-        self, message: str, *, is_final: bool = False, is_about_prompts: bool = False
-    ) -> None:
-        super().__init__(message)
-        self.is_final = is_final
-        """Whether the very same call would be refused again."""
-        self.is_about_prompts = is_about_prompts
-        """Whether another choice of prompts might not be."""
-
-
-class _OverloadedError(Exception):
-    """One attempt of a call was refused because the server has too much to do, or is not ready."""
-
-    def __init__(self, message: str, *, is_ready: bool, wait_seconds: float) -> None:
-        super().__init__(message)
-        self.is_ready = is_ready
-        self.wait_seconds = wait_seconds
-
-
-class _GoneError(Exception):
-    """A server behind a gateway went away."""
 
 
 class _BatchError(Exception):
@@ -324,12 +295,12 @@ class Client:
                 # A redirect could lead the token to somebody else.
                 allow_redirects=False,
             ) as response:
-                return response.status, await _bounded(response, LONGEST_DESCRIPTION)
-        except _RefusedError as error:
+                return response.status, await bounded(response, LONGEST_DESCRIPTION)
+        except RefusedError as error:
             raise EndpointError(f"{url} is no SGLang server: {error}") from error
         except NETWORK_ERRORS as error:
             raise EndpointError(
-                f"{url} cannot be reached: {endpoint.words(_named(error))}; is the server up?"
+                f"{url} cannot be reached: {endpoint.words(named(error))}; is the server up?"
                 " `evalwh serve` starts one"
             ) from error
 
@@ -524,7 +495,7 @@ class Client:
                     content = await self._post(endpoint, body, size_limit(jobs))
                 known = endpoint.identity.weight_version if endpoint.identity else None
                 outcomes = outcomes_of(jobs, content, tags, known)
-            except (_RefusedError, UnreadableError) as error:
+            except (RefusedError, UnreadableError) as error:
                 is_about_prompts = isinstance(error, UnreadableError) or error.is_about_prompts
                 if error.is_final or not budget.spend():
                     raise _BatchError(
@@ -533,7 +504,7 @@ class Client:
                         is_about_prompts=error.is_final and is_about_prompts,
                     ) from error
                 await asyncio.sleep(pause_seconds(attempt_count, self._generator))
-            except _OverloadedError as error:
+            except OverloadedError as error:
                 # This says nothing about the prompts.
                 endpoint.pace.refused(asked_at, error.wait_seconds)
                 now = time.monotonic()
@@ -548,13 +519,13 @@ class Client:
                 attempt_count -= 1
                 overloaded_since = None
                 await self._wait_for(endpoint, time.monotonic(), error)
-            except (*NETWORK_ERRORS, _GoneError) as error:
+            except (*NETWORK_ERRORS, GoneError) as error:
                 # The server went away with the prompts in its hands; they may be the reason.
                 endpoint.pace.fell()
                 overloaded_since = None
                 if not budget.spend():
                     raise _BatchError(
-                        endpoint.words(f"the server went away while it was asked: {_named(error)}"),
+                        endpoint.words(f"the server went away while it was asked: {named(error)}"),
                         attempt_count,
                         is_about_prompts=True,
                     ) from error
@@ -590,15 +561,15 @@ class Client:
             ) as response:
                 status = response.status
                 is_answer = status == http.HTTPStatus.OK
-                content = await _bounded(response, limit if is_answer else LONGEST_DESCRIPTION)
+                content = await bounded(response, limit if is_answer else LONGEST_DESCRIPTION)
                 wait_seconds = retry_after_seconds(
                     response.headers.get("Retry-After"), response.headers.get("Date")
                 )
         except TimeoutError as error:
             seconds = self.settings.timeout_seconds
-            raise _RefusedError(f"no answer within {seconds:.0f} s") from error
+            raise RefusedError(f"no answer within {seconds:.0f} s") from error
         if not is_answer:
-            _refuse(endpoint, status, content, wait_seconds)
+            refuse(endpoint, status, content, wait_seconds)
         return content
 
     def _check_patience(self, endpoint: Endpoint, now: float, error: Exception) -> None:
@@ -639,7 +610,7 @@ class Client:
                     if away > self.settings.patience_seconds:
                         raise EndpointError(
                             f"{endpoint.url} has been away for {away:.0f} s, first with"
-                            f" {endpoint.words(_named(reason))}, last with: {error}; what was"
+                            f" {endpoint.words(named(reason))}, last with: {error}; what was"
                             " answered is kept, and the same command asks the rest"
                         ) from error
 
@@ -652,52 +623,6 @@ class Client:
         status, _ = await self._get(endpoint, "/health", SEEING_SECONDS)
         if status != http.HTTPStatus.OK:
             raise EndpointError(f"{endpoint.url}/health answers {status}")
-
-
-def _refuse(endpoint: Endpoint, status: int, content: bytes, wait_seconds: float) -> NoReturn:
-    """Say what an answer without an answer means."""
-    words = f"the server answered {status}: {endpoint.words(head(content))}"
-    if status == http.HTTPStatus.UNAUTHORIZED:
-        # As it is with every prompt.
-        raise EndpointError(f"{endpoint.url}/generate answers {status}; {HOW_TO_OPEN}")
-    if status in (http.HTTPStatus.TOO_MANY_REQUESTS, http.HTTPStatus.SERVICE_UNAVAILABLE):
-        is_ready = status == http.HTTPStatus.TOO_MANY_REQUESTS
-        raise _OverloadedError(words, is_ready=is_ready, wait_seconds=wait_seconds)
-    if status in (http.HTTPStatus.BAD_GATEWAY, http.HTTPStatus.GATEWAY_TIMEOUT):
-        raise _GoneError(words)
-    may_pass = status >= 500 or status == http.HTTPStatus.REQUEST_TIMEOUT
-    raise _RefusedError(
-        words,
-        is_final=not may_pass,
-        is_about_prompts=400 <= status < 500 and status not in ABOUT_NO_PROMPT,
-    )
-
-
-async def _bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    """The body, if it has no more than `limit` bytes; no more than that is read."""
-    parts = []
-    size = response.content_length or 0
-    if size <= limit:
-        size = 0
-        async for part in response.content.iter_any():
-            size += len(part)
-            if size > limit:
-                break
-            parts.append(part)
-        else:
-            return b"".join(parts)
-    # The rest is on its way: the connection is of no use for another call.
-    response.close()
-    raise _RefusedError(
-        f"its answer is longer than the {limit:,} bytes that one can have",
-        is_final=True,
-        is_about_prompts=True,
-    )
-
-
-def _named(error: BaseException) -> str:
-    """The error with its kind; `repr` would show the headers that were sent."""
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 async def _together(calls: Iterable[Coroutine[Any, Any, None]]) -> None:

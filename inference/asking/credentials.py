@@ -18,6 +18,9 @@ API_KEY = "EVALWH_API_KEY"
 
 HIDDEN = "***"
 
+SHORTEST_BEGINNING = 3
+"""Characters of a secret that say something of it."""
+
 USER_INFORMATION = re.compile(r"(?<=://)[^/\s]*@")
 """User and password within an address within a text."""
 
@@ -79,9 +82,17 @@ def shown(endpoint: str) -> str:
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:
-    """`text` without the secrets, and without user and password of any address in it."""
+    """`text` without the secrets, and without user and password of any address in it.
+
+    What a server said is cut after some hundred bytes: the beginning of a secret at the end of the
+    text is hidden, too.
+    """
     for secret in secrets:
         text = text.replace(secret, HIDDEN)
+        for size in range(len(secret) - 1, SHORTEST_BEGINNING - 1, -1):
+            if text.endswith(secret[:size]):
+                text = text[:-size] + HIDDEN
+                break
     return USER_INFORMATION.sub("", text)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from aiohttp import web
 
-from inference.asking.client import LONGEST_DESCRIPTION
+from inference.asking.refusals import LONGEST_DESCRIPTION
 
 if TYPE_CHECKING:
     from collections.abc import Callable

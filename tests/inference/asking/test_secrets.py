@@ -189,6 +189,12 @@ def test_an_address_is_shown_without_user_and_password():
     assert "key" not in repr(address)
 
 
+@pytest.mark.parametrize("size", range(3, len(TOKEN) + 1))
+def test_a_secret_that_is_cut_is_hidden_as_well(size):
+    address = address_of("http://host:1", TOKEN)
+    assert hide(f"it said: {TOKEN[:size]}", address.secrets) == "it said: ***"
+
+
 def test_nothing_that_opens_a_server_is_on_the_list_of_what_is_kept():
     for word in ("key", "token", "password", "secret", "ssl", "url", "addr", "command"):
         found = {name for name in KEPT_ARGUMENTS if word in name.replace("tokenizer", "")}
