@@ -81,7 +81,8 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
             "--endpoint",
             "endpoints",
             multiple=True,
-            help="Address of a running SGLang server or router; may be given several times.",
+            help="Address of a running SGLang server or router; may be given several times. A key"
+            " for it is taken from EVALWH_API_KEY.",
         ),
         benchmarks_option,
         protocol_option,
@@ -224,7 +225,7 @@ def serve(
     type=click.IntRange(min=1),
     default=5,
     show_default=True,
-    help="Attempts of a call before its prompts are given up.",
+    help="Attempts at a batch that may fail for a reason that might pass.",
 )
 @click.option(
     "--timeout", type=float, default=1800.0, show_default=True, help="Seconds for one call."
@@ -234,7 +235,7 @@ def serve(
     type=float,
     default=600.0,
     show_default=True,
-    help="Seconds that a server may be away.",
+    help="Seconds that a server may be away, or refuse everything.",
 )
 @click.option("--no-load", is_flag=True, help="Leave the answers in shards.")
 def run(
@@ -257,10 +258,10 @@ def run(
         with server if serves else nullcontext() as url:
             report = _ask(config if url is None else replace(config, endpoints=(url,)))
         _say_what_was_asked(report)
-        refused: list[str] = []
+        refused = list(report.damaged)
         if not no_load:
             loaded = load_shards(config.shards, config.store)
-            refused = loaded.damaged + loaded.newer
+            refused += loaded.damaged + loaded.newer
             echo(f"{loaded.row_count} rows of {loaded.shard_count} shards are in {config.store}")
     if report.failed_count:
         refused.append(

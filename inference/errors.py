@@ -6,8 +6,10 @@ InferenceError
   ItemsError           a benchmark's files do not give the items they should
   TokenizerError       the model's tokenizer cannot be found or read
   EndpointError        the server cannot be reached, or serves another model
+    ModelChangedError    the server has served another model since the run began
   RequestError         one request was refused or answered with nonsense
   RunError             a run cannot start: its configuration, or another run of the same model
+  RecordingError       what came back cannot be written down
   ServeError           the SGLang server did not start
   SandboxError         generated programs cannot be run safely on this machine
   SamplesFileError     samples that another harness logged cannot be read
@@ -40,12 +42,20 @@ class EndpointError(InferenceError):
     """The server cannot be reached, or serves another model."""
 
 
+class ModelChangedError(EndpointError):
+    """The server has served another model, revision or weights since the run began."""
+
+
 class RequestError(InferenceError):
     """One request was refused or answered with nonsense."""
 
 
 class RunError(InferenceError):
     """A run cannot start: its configuration, or another run of the same model."""
+
+
+class RecordingError(InferenceError):
+    """What came back cannot be written down."""
 
 
 class ServeError(InferenceError):

@@ -98,6 +98,9 @@ Seconds: TypeAlias = Annotated[float, Within(at_least=0, is_finite=True)]
 Index: TypeAlias = Annotated[int, Stored(pa.int32(), "integer"), Within(at_least=0)]
 Count32: TypeAlias = Index
 Count: TypeAlias = Annotated[int, Stored(pa.int64(), "bigint"), Within(at_least=0)]
+TokenCount: TypeAlias = Annotated[
+    int, Stored(pa.int64(), "bigint"), Within(at_least=0, at_most=2**31 - 1)
+]
 PositiveCount: TypeAlias = Annotated[int, Stored(pa.int32(), "integer"), Within(at_least=1)]
 Object: TypeAlias = Annotated[str, Stored(pa.string(), "json"), JsonObject()]
 
@@ -279,12 +282,13 @@ class Answer(TypedDict):
     """Session in which the answer came."""
     endpoint: str
     """Server that answered."""
-    input_token_count: Count | None
+    input_token_count: TokenCount | None
     """Tokens that the server read, over all continuations; null for imported samples."""
-    output_token_count: Count | None
+    output_token_count: TokenCount | None
     """Tokens that it wrote; null for imported samples."""
-    cached_token_count: Count | None
-    """Of the input tokens, those that it had computed before; null for imported samples."""
+    cached_token_count: TokenCount | None
+    """Of the input tokens, those that it had computed before; null for imported samples, and where
+    the server did not say it."""
     attempt_count: PositiveCount | None
     """Attempts of the call that brought the answer; null for imported samples."""
     latency_seconds: Seconds | None

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
+from inference.asking.credentials import hide
 from inference.errors import EndpointError
-from inference.planning.files import sha256_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from inference.asking.client import Client, Endpoint
 
 
@@ -38,49 +40,115 @@ class Server:
     """Whether the same seed draws the same sample; SGLang ignores seeds without
     --enable-deterministic-inference."""
     arguments: dict[str, Any]
-    """How it was started."""
+    """How it was started, as far as it is kept."""
+    weights: str | None = None
+    """Fingerprint of the model's folder; null where it is not on this machine."""
 
 
-ARGUMENT_TYPES = (str, int, float, bool, type(None))
-"""Types of arguments that are worth keeping; live state is left out."""
+KEPT_ARGUMENTS = frozenset(
+    {
+        "model_path",
+        "tokenizer_path",
+        "served_model_name",
+        "revision",
+        "load_format",
+        "model_impl",
+        "tokenizer_mode",
+        "skip_tokenizer_init",
+        "trust_remote_code",
+        "context_length",
+        "dtype",
+        "quantization",
+        "kv_cache_dtype",
+        "enable_fp32_lm_head",
+        "device",
+        "nnodes",
+        "tp_size",
+        "pp_size",
+        "dp_size",
+        "ep_size",
+        "enable_dp_attention",
+        "attention_backend",
+        "prefill_attention_backend",
+        "decode_attention_backend",
+        "sampling_backend",
+        "grammar_backend",
+        "mem_fraction_static",
+        "max_running_requests",
+        "max_total_tokens",
+        "max_prefill_tokens",
+        "chunked_prefill_size",
+        "schedule_policy",
+        "schedule_conservativeness",
+        "page_size",
+        "random_seed",
+        "disable_radix_cache",
+        "disable_overlap_schedule",
+        "disable_cuda_graph",
+        "cuda_graph_max_bs",
+        "enable_torch_compile",
+        "enable_deterministic_inference",
+        "enable_mixed_chunk",
+        "speculative_algorithm",
+        "speculative_draft_model_path",
+        "speculative_num_steps",
+        "speculative_eagle_topk",
+        "speculative_num_draft_tokens",
+        "weight_version",
+        "allow_auto_truncate",
+        "max_req_input_len",
+        "max_total_num_tokens",
+        "version",
+    }
+)
+"""What is kept of how a server was started: names that say how answers come about.
+
+A server also says its keys, passwords, certificates and addresses (SGLang 0.5.23 sends `api_key`
+in `/server_info`), and a later one may say more: what is not named here is not kept."""
+
+LONGEST_ARGUMENT = 1000
+"""Characters of an argument that is kept; none of the above needs more."""
 
 
 async def describe(client: Client, endpoint: Endpoint) -> Server:
-    """What the server at `endpoint` serves.
+    """What the server at `endpoint` serves; from here on the client holds it to that.
 
     Raises:
         EndpointError: it cannot be reached, or is no SGLang server that generates.
     """
     await client.check_health(endpoint)
-    model = await client.get(endpoint, "/model_info")
-    info = await client.get(endpoint, "/server_info")
-    served = (await client.get(endpoint, "/v1/models")).get("data") or [{}]
-    if "model_path" not in model or not model.get("is_generation", True):
-        raise EndpointError(f"{endpoint.url} is no SGLang server that generates: {model}")
-    endpoint.model_path = model["model_path"]
-    limit = info.get("max_req_input_len")
-    if not limit:
-        raise EndpointError(f"{endpoint.url} does not say how long its prompts may be: {info}")
-    length = served[0].get("max_model_len")
-    if not length:
-        raise EndpointError(f"{endpoint.url} does not say how long its context is: {served}")
+    model, info, served, all_info = await client.look(endpoint)
+    if not model.is_generation:
+        raise EndpointError(f"{endpoint.url} is no SGLang server that generates")
+    path = endpoint.words(model.model_path)
     return Server(
         url=endpoint.url,
-        model_path=model["model_path"],
-        served_model_name=model.get("served_model_name") or model["model_path"],
-        model_type=model.get("model_type") or "",
-        tokenizer_path=model.get("tokenizer_path") or model["model_path"],
-        revision=info.get("revision"),
-        context_length=int(length),
+        model_path=path,
+        served_model_name=endpoint.words(model.served_model_name or path),
+        model_type=model.model_type or "",
+        tokenizer_path=endpoint.words(model.tokenizer_path or path),
+        revision=endpoint.words(info.revision) if info.revision else None,
+        context_length=served.data[0].max_model_len,
         # SGLang 0.5.23 refuses a prompt of that very length, too (managers/utils.py,
         # validate_input_length).
-        input_limit=int(limit) - 1,
-        version=info.get("version"),
-        honours_seeds=bool(info.get("enable_deterministic_inference")),
-        arguments={
-            name: value for name, value in info.items() if isinstance(value, ARGUMENT_TYPES)
-        },
+        input_limit=info.max_req_input_len - 1,
+        version=info.version,
+        honours_seeds=bool(info.enable_deterministic_inference),
+        arguments=kept_arguments(all_info, endpoint.secrets),
+        weights=endpoint.identity.weights if endpoint.identity else None,
     )
+
+
+def kept_arguments(said: Mapping[str, Any], secrets: Iterable[str]) -> dict[str, Any]:
+    """The plain values of what a server says of itself that are worth keeping."""
+    found: dict[str, Any] = {}
+    for name in sorted(KEPT_ARGUMENTS & said.keys()):
+        value = said[name]
+        if isinstance(value, str):
+            found[name] = hide(value, secrets)[:LONGEST_ARGUMENT]
+        elif value is None or isinstance(value, bool | int | float):
+            found[name] = value
+    return found
 
 
 def check_model(server: Server, model_id: str) -> None:
@@ -112,35 +180,12 @@ def model_revision(server: Server, given: str | None) -> str:
     path = Path(server.model_path)
     if path.parent.name == "snapshots":
         return path.name
-    if path.is_dir():
-        return weights_fingerprint(path)
+    if server.weights:
+        return server.weights
     raise EndpointError(
         f"{server.url} does not say which revision of {server.model_path!r} it serves; name its"
         " commit with --revision"
     )
-
-
-def weights_fingerprint(folder: Path) -> str:
-    """A name for the weights in `folder`: of the files' sizes, and of their first megabyte.
-
-    The first megabyte of a safetensors file holds its header and the beginning of its weights;
-    reading all of a large model would take minutes.
-    """
-    import hashlib
-
-    digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        if path.suffix in (".safetensors", ".bin", ".pt", ".gguf"):
-            with path.open("rb") as file:
-                head = file.read(1 << 20)
-                # Training changes the last layers too, where the first may be frozen.
-                file.seek(max(0, path.stat().st_size - (1 << 20)))
-                tail = file.read()
-            digest.update(f"{path.name} {path.stat().st_size}".encode() + head + tail)
-    config = folder / "config.json"
-    if config.is_file():
-        digest.update(sha256_of(config).encode())
-    return f"weights-{digest.hexdigest()[:16]}"
 
 
 def gpu_names(server: Server) -> list[str] | None:

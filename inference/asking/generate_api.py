@@ -13,6 +13,7 @@ compute_logprobs).
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar, get_args
@@ -20,8 +21,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar, 
 import msgspec
 import orjson
 
-from inference.errors import RequestError
-from warehouse.records import HIGHEST_LOG_LIKELIHOOD, StopReason
+from inference.errors import ModelChangedError, RequestError
+from warehouse.records import HIGHEST_LOG_LIKELIHOOD, Answer, StopReason, Within, columns
 
 if TYPE_CHECKING:
     from inference.planning.requests import Request, Sampling, Sequence
@@ -68,7 +69,8 @@ class Outcome(NamedTuple):
     stop_reason: str | None
     input_token_count: int
     output_token_count: int
-    cached_token_count: int
+    cached_token_count: int | None
+    """Null where the server does not say it."""
 
 
 STOP_REASONS = get_args(StopReason)
@@ -80,7 +82,7 @@ class UnreadableError(Exception):
     def __init__(self, message: str, *, is_final: bool) -> None:
         super().__init__(message)
         self.is_final = is_final
-        """Whether the very same call would be answered so again."""
+        """Whether the very same call would be answered so again, because of its prompts."""
 
 
 class DoubtError(RequestError):
@@ -91,8 +93,16 @@ Entry = tuple[float | None, int, Any]
 """Log-probability, token id, and the token's text, which nobody asked for."""
 
 
-_Count = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
-"""As many as the raw store can hold."""
+_RANGE = next(
+    mark
+    for column in columns(Answer)
+    if column.name == "input_token_count"
+    for mark in column.marks
+    if isinstance(mark, Within)
+)
+
+_Count = Annotated[int, msgspec.Meta(ge=_RANGE.at_least, le=_RANGE.at_most)]
+"""As many tokens as the raw store takes."""
 
 
 class _FinishReason(msgspec.Struct, gc=False):
@@ -101,7 +111,9 @@ class _FinishReason(msgspec.Struct, gc=False):
 
 
 class _Meta(msgspec.Struct, gc=False):
-    finish_reason: _FinishReason | str | None
+    finish_reason: _FinishReason | str | None = None
+    id: str | None = None
+    weight_version: str | None = None
     prompt_tokens: _Count | None = None
     completion_tokens: _Count | None = None
     cached_tokens: _Count | None = None
@@ -128,15 +140,39 @@ def jobs_of(request: Request) -> list[Job]:
     return [Job(request, index) for index in range(max(1, len(request.sequences)))]
 
 
-def body_of(jobs: list[Job], *, with_best: bool = False) -> bytes:
+def body_of(jobs: list[Job], tags: list[str] | None = None, *, with_best: bool = False) -> bytes:
     """The body of a call; all jobs are of one kind.
 
-    With `with_best` the server says each position's best log-probability, too.
+    With `tags` the server is to say each job's own tag beside its answer. With `with_best` it says
+    each position's best log-probability, too.
     """
     payload = _PAYLOADS[jobs[0].kind](jobs)
     if with_best:
         payload["top_logprobs_num"] = 1
+    if tags:
+        payload["rid"] = tags
     return orjson.dumps(payload)
+
+
+def size_limit(jobs: list[Job]) -> int:
+    """Bytes that the answer to a call can have: for each job 64 KiB, and 256 for each token.
+
+    Counted are the tokens that are written, weighed or compared; the longest token of a
+    vocabulary, every character escaped, has no more.
+    """
+    kind = jobs[0].kind
+    if kind == "generation":
+        told_count = sum(
+            job.request.sampling.max_new_tokens for job in jobs if job.request.sampling
+        )
+    elif kind == "sequence":
+        # Each with the best token of its position beside it, where that was asked for.
+        told_count = sum(
+            2 * len(job.request.sequences[job.sequence_index].continuation) + 2 for job in jobs
+        )
+    else:
+        told_count = sum(2 * len(job.request.sequences) for job in jobs)
+    return 65_536 * len(jobs) + 256 * told_count
 
 
 def _generation(jobs: list[Job]) -> dict[str, Any]:
@@ -203,11 +239,20 @@ def _sampling_params(sampling: Sampling | None) -> dict[str, Any]:
     return parameters
 
 
-def outcomes_of(jobs: list[Job], content: bytes) -> list[Outcome | RequestError]:
+def outcomes_of(
+    jobs: list[Job],
+    content: bytes,
+    tags: list[str] | None = None,
+    weight_version: str | None = None,
+) -> list[Outcome | RequestError]:
     """What the answer says to each job of the call; an answer that cannot be read is an error.
+
+    Where an answer has a tag or a version of the weights, they must be those of the job and of the
+    run; null takes any.
 
     Raises:
         UnreadableError: the answer is not JSON, or not one answer per job.
+        ModelChangedError: other weights have answered.
     """
     parts = _parts(content)
     if len(parts) != len(jobs):
@@ -215,7 +260,12 @@ def outcomes_of(jobs: list[Job], content: bytes) -> list[Outcome | RequestError]
             f"the server answered {len(parts)} prompts of {len(jobs)}", is_final=True
         )
     kind = jobs[0].kind
-    return [_outcome_or_error(job, kind, part) for job, part in zip(jobs, parts, strict=True)]
+    return [
+        _outcome_or_error(job, kind, part, tag, weight_version)
+        for job, part, tag in zip(
+            jobs, parts, tags or itertools.repeat(None, len(jobs)), strict=True
+        )
+    ]
 
 
 def _parts(content: bytes) -> list[Any]:
@@ -233,14 +283,42 @@ def _parts(content: bytes) -> list[Any]:
     return said if isinstance(said, list) else [said]
 
 
-def _outcome_or_error(job: Job, kind: JobKind, part: Any) -> Outcome | RequestError:
+def _outcome_or_error(
+    job: Job, kind: JobKind, part: Any, tag: str | None, weight_version: str | None
+) -> Outcome | RequestError:
     try:
         said = part if isinstance(part, _Said) else msgspec.convert(part, _Said)
+        meta = said.meta_info
+        if meta.id != tag or meta.weight_version != weight_version:
+            _check_origin(meta, tag, weight_version)
         return _outcome(job, kind, said)
     except RequestError as error:
         return error
     except (msgspec.ValidationError, ValueError, OverflowError) as error:
-        return RequestError(f"the server's answer cannot be read ({error}): {part!r:.500}")
+        return RequestError(f"the server's answer cannot be read ({error}): {_shown(part)}")
+    except RecursionError:
+        return RequestError("the server's answer cannot be read: it is nested too deeply")
+
+
+def _shown(part: Any) -> str:
+    try:
+        return f"{part!r:.500}"
+    except RecursionError:
+        return "it is nested too deeply to be shown"
+
+
+def _check_origin(meta: _Meta, tag: str | None, weight_version: str | None) -> None:
+    """Return if the answer is the one that was asked for, as far as it says so."""
+    if tag is not None and meta.id is not None and meta.id != tag:
+        raise RequestError(
+            f"the server's answer has the id {meta.id!r:.100}, asked was {tag!r}: it may be that of"
+            " another prompt"
+        )
+    if None not in (weight_version, meta.weight_version) and meta.weight_version != weight_version:
+        raise ModelChangedError(
+            f"the server answered with the weights {meta.weight_version!r:.100}; the run began with"
+            f" {weight_version!r}"
+        )
 
 
 def _outcome(job: Job, kind: JobKind, said: _Said) -> Outcome:
@@ -248,22 +326,25 @@ def _outcome(job: Job, kind: JobKind, said: _Said) -> Outcome:
     reason = meta.finish_reason
     stop_reason = reason.type if isinstance(reason, _FinishReason) else reason
     if stop_reason == "abort":
-        raise RequestError(f"the server gave up: {msgspec.to_builtins(reason)}")
+        raise RequestError(f"the server gave up: {msgspec.to_builtins(reason)!r:.500}")
+    if stop_reason not in STOP_REASONS:
+        raise RequestError(
+            f"the server's answer cannot be read: its finish_reason is {stop_reason!r:.100}, not"
+            f" one of {', '.join(STOP_REASONS)}"
+        )
     log_likelihoods: tuple[float, ...] = ()
     if kind == "sequence":
         log_likelihoods = (_of_sequence(job.request.sequences[job.sequence_index], meta),)
     elif kind == "next_token":
         log_likelihoods = _of_next_token(job.request, meta)
     is_completion = kind == "generation"
-    if is_completion and stop_reason not in STOP_REASONS:
-        raise RequestError(f"the server ended a completion with {stop_reason!r}")
     return Outcome(
         log_likelihoods,
         _storable(_given(said.text, "text")) if is_completion else None,
         stop_reason if is_completion else None,
         _given(meta.prompt_tokens, "prompt_tokens"),
         _given(meta.completion_tokens, "completion_tokens"),
-        meta.cached_tokens or 0,
+        meta.cached_tokens,
     )
 
 

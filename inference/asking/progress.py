@@ -46,7 +46,7 @@ class Tally:
             return
         self.answered_count += 1
         self.input_token_count += result.input_token_count
-        self.cached_token_count += result.cached_token_count
+        self.cached_token_count += result.cached_token_count or 0
         self.output_token_count += result.output_token_count
 
     @property

@@ -20,7 +20,7 @@ from inference.asking.endpoints import (
 )
 from inference.asking.recording import Recorder
 from inference.asking.sessions import only_session, run_id, session_row
-from inference.errors import EndpointError, ItemsError, RunError
+from inference.errors import EndpointError, ItemsError, RecordingError, RunError
 from inference.planning.declarations import check_fields, read_benchmark
 from inference.planning.few_shot import split_items
 from inference.planning.files import cached_files, demo_files
@@ -63,6 +63,9 @@ class RunReport:
     ignores."""
     first_errors: list[str] = dataclasses.field(default_factory=list)
     """Errors of the first failures."""
+    damaged: list[str] = dataclasses.field(default_factory=list)
+    """Messages about damaged shards that earlier sessions had left; what was in them is asked
+    again."""
 
     def add_failure(self, failure: Failure) -> None:
         """Count a failure, and keep its error if it is one of the first."""
@@ -151,11 +154,13 @@ def prepare(
 def run(config: RunConfig, progress: RunProgress) -> RunReport:
     """Ask the model everything that is not answered yet.
 
-    Everything that came back is on the disk when this returns, and when it does not; a request
-    that kept failing is stored as failed, and a later session asks it again.
+    Everything that came back is on the disk when this returns; a request that kept failing is
+    stored as failed, and a later session asks it again. When it does not return, everything is on
+    the disk whose server confirms that it still serves the model; the message says what is not.
 
     Raises:
-        InferenceError: the run cannot start, or a server stayed away.
+        InferenceError: the run cannot start, a server stayed away or serves another model, or the
+            disk takes no more.
         RawStoreBusyError: the raw store is being written for too long.
     """
     return asyncio.run(_run(config, progress))
@@ -173,6 +178,7 @@ async def _run(config: RunConfig, progress: RunProgress) -> RunReport:
             if held.newer:
                 # What they hold would be asked again.
                 raise RunError("\n".join(held.newer))
+            report.damaged += held.damaged
             await _Session(config, progress, client, servers, target, report).ask()
         return report
 
@@ -224,15 +230,43 @@ class _Session:
         self._owners: dict[str, str] = {}
         """Benchmark of each request that is asked."""
         self._recorder = Recorder(
-            config.shards, report.session_id, on_acknowledged=self._acknowledge
+            config.shards,
+            report.session_id,
+            on_acknowledged=self._acknowledge,
+            look=client.look_at,
         )
 
     async def ask(self) -> None:
-        """Ask all benchmarks; beginning and end are recorded, too."""
-        await self._record_beginning()
-        for benchmark_id in self._config.benchmark_ids:
-            await self._ask_benchmark(read_benchmark(benchmark_id, self._config.protocol))
-        await self._record_end()
+        """Ask all benchmarks; beginning and end are recorded, too.
+
+        Raises:
+            InferenceError: as `run`; the message says what became of what had been answered.
+        """
+        try:
+            await self._record_beginning()
+            for benchmark_id in self._config.benchmark_ids:
+                await self._ask_benchmark(read_benchmark(benchmark_id, self._config.protocol))
+            await self._record_end()
+        except (EndpointError, RecordingError) as error:
+            raise type(error)(f"{error}\n{self._what_became()}") from error
+
+    def _what_became(self) -> str:
+        """Of the answers of a session that did not come to its end."""
+        recorder, report = self._recorder, self._report
+        said = [
+            f"{report.answered_count} answers of this session are kept in {self._config.shards}"
+        ]
+        if recorder.unconfirmed_count:
+            said.append(
+                f"{recorder.unconfirmed_count} that came since the last look at their server are"
+                f" set aside in {recorder.unconfirmed}: nobody can say which model gave them, and"
+                " they are never loaded"
+            )
+        if recorder.pending_count:
+            said.append(f"{recorder.pending_count} that had come are not kept")
+        return "\n".join(
+            ["; ".join(said) + ". The same command asks what is missing", *report.damaged]
+        )
 
     async def _ask_benchmark(self, benchmark: Benchmark) -> None:
         config, report, target = self._config, self._report, self._target

@@ -4,26 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import itertools
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import requests
 
+from inference.asking.credentials import API_KEY, hide, longest_first
 from inference.errors import ServeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 STOP_SECONDS = 60.0
 """A server that has not stopped by then after SIGTERM is killed."""
+
+
+COPY_SECONDS = 5.0
+"""For the end of a log that is copied, after its writer is gone."""
+
+SECRET_OPTION = re.compile(r"--(ap|admin|.*(key|token$|password|secret))", re.IGNORECASE)
+"""Names of options whose values are kept out of the log; SGLang takes them shortened, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +92,8 @@ def serving(config: ServeConfig) -> Iterator[str]:
             " has it with --python"
         )
     port = config.port or _free_port()
-    config.log.parent.mkdir(parents=True, exist_ok=True)
-    environment = dict(os.environ)
+    # The token is for servers that are asked; one that is started here is told its own.
+    environment = {name: value for name, value in os.environ.items() if name != API_KEY}
     if config.is_cpu:
         environment["SGLANG_USE_CPU_ENGINE"] = "1"
     command = [
@@ -91,27 +102,71 @@ def serving(config: ServeConfig) -> Iterator[str]:
         "sglang.launch_server",
         *launch_arguments(config, port),
     ]
-    with config.log.open("wb") as log:
+    secrets = secrets_among(config.arguments)
+    with _log_file(config.log) as log:
         # A session of its own: Ctrl-C is for us first, and the server's children go with it.
         process = subprocess.Popen(
             command,
-            stdout=log,
+            stdout=subprocess.PIPE if secrets else log,
             stderr=subprocess.STDOUT,
             env=environment,
             start_new_session=True,
         )
+        copying = threading.Thread(
+            target=_copy_without, args=(process.stdout or (), log, secrets), daemon=True
+        )
+        copying.start()
         try:
             url = f"http://127.0.0.1:{port}"
-            _wait_until_healthy(process, url, config)
+            _wait_until_healthy(process, url, config, copying)
             yield url
         finally:
             _stop(process)
+            copying.join(COPY_SECONDS)
+            if process.stdout is not None and not copying.is_alive():
+                process.stdout.close()
 
 
-def _wait_until_healthy(process: subprocess.Popen[bytes], url: str, config: ServeConfig) -> None:
+def secrets_among(arguments: Sequence[str]) -> tuple[str, ...]:
+    """Values of SGLang's options that are keys or passwords; it writes all its options to its log.
+
+    An option is `--name value` or `--name=value`.
+    """
+    found = []
+    for argument, following in itertools.zip_longest(arguments, arguments[1:], fillvalue=""):
+        name, separator, value = argument.partition("=")
+        if SECRET_OPTION.match(name):
+            found.append(value if separator else following)
+    return longest_first(found)
+
+
+def _log_file(path: Path) -> IO[bytes]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("wb")
+    except OSError as error:
+        raise ServeError(
+            f"the server's log cannot be written: {error}; name another file with --log"
+        ) from error
+
+
+def _copy_without(source: Iterable[bytes], target: IO[bytes], secrets: Sequence[str]) -> None:
+    """Copy a log line by line, without the secrets, until its writer is gone."""
+    for line in source:
+        kept = hide(line.decode("utf-8", "surrogateescape"), secrets)
+        # A full disk does not stop the server: it would, if nobody read on.
+        with contextlib.suppress(OSError, ValueError):
+            target.write(kept.encode("utf-8", "surrogateescape"))
+            target.flush()
+
+
+def _wait_until_healthy(
+    process: subprocess.Popen[bytes], url: str, config: ServeConfig, copying: threading.Thread
+) -> None:
     deadline = time.monotonic() + config.start_seconds
     while True:
         if process.poll() is not None:
+            copying.join(COPY_SECONDS)
             raise ServeError(
                 f"the server ended with exit code {process.returncode}; the end of"
                 f" {config.log}:\n{_tail(config.log)}"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from inference.asking.client import ClientSettings
+from inference.asking.credentials import shown
 from inference.errors import RunError
 from inference.planning.declarations import BENCHMARKS, benchmark_ids, protocols_of
 from inference.provenance import code_commit, code_version
@@ -49,9 +50,15 @@ class RunConfig:
     store: Path = Path("data/generations.duckdb")
     client: ClientSettings = field(default_factory=ClientSettings)
 
+    @property
+    def shown_endpoints(self) -> tuple[str, ...]:
+        """The endpoints as they are stored and shown, without users and passwords."""
+        return tuple(shown(endpoint) for endpoint in self.endpoints)
+
     def as_json(self) -> str:
         """The configuration as it is stored."""
-        return json.dumps(asdict(self), default=str, sort_keys=True)
+        known = {**asdict(self), "endpoints": self.shown_endpoints}
+        return json.dumps(known, default=str, sort_keys=True)
 
 
 def selected_benchmarks(names: Sequence[str], protocol: str) -> tuple[str, ...]:
@@ -95,10 +102,15 @@ def only_session(folder: Path, run: str) -> Iterator[None]:
     """Keep other sessions of the same run out; the lock goes with the process, however it ends.
 
     Raises:
-        RunError: another session of the run is under way.
+        RunError: another session of the run is under way, or the folder cannot be written to.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f".{run}.lock").open("w") as lock:
+    path = folder / f".{run}.lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = path.open("w")
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror}; nothing was asked") from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -129,7 +141,7 @@ def session_row(
         "tokenizer_id": model.tokenizer_id,
         "context_length": context_length,
         "benchmark_ids": list(config.benchmark_ids),
-        "endpoints": list(config.endpoints),
+        "endpoints": list(config.shown_endpoints),
         "engine": "sglang",
         "engine_version": engine_version,
         "server_arguments": server_arguments,

@@ -35,9 +35,20 @@ class Stub:
     honours_seeds: bool = False
     is_fast: bool = False
     """Do not look at the prompts: one answer for all."""
+    revision: str | None = "r1"
+    weight_version: str = "default"
+    context_length: int = 2048
+    more_info: dict[str, Any] = field(default_factory=dict)
+    """What else `/model_info` and `/server_info` say."""
+    health_status: int = 200
+    info_status: int = 200
     answer_with: Callable[[dict[str, Any]], web.Response | None] | None = None
     """Answers a call in place of the stub; null lets the stub answer."""
     calls: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    """Of every call, and of every look at what the stub is."""
+    looks: int = 0
+    """How often it was asked what it is."""
     url: str = ""
 
     async def generate(self, request: web.Request) -> web.Response:
@@ -48,6 +59,7 @@ class Stub:
             return web.Response(body=self.fast_body(count), content_type="application/json")
         call = orjson.loads(body)
         self.calls.append(call)
+        self.headers.append(dict(request.headers))
         if self.answer_with is not None:
             response = self.answer_with(call)
             if response is not None:
@@ -66,26 +78,40 @@ class Stub:
 
     def application(self) -> web.Application:
         async def health(_: web.Request) -> web.Response:
-            return web.Response()
+            return web.Response(status=self.health_status)
 
-        async def model_info(_: web.Request) -> web.Response:
-            return web.json_response(
-                {"model_path": self.model_path, "is_generation": True, "model_type": "stub"}
-            )
-
-        async def server_info(_: web.Request) -> web.Response:
+        async def model_info(request: web.Request) -> web.Response:
+            self.headers.append(dict(request.headers))
+            self.looks += 1
             return web.json_response(
                 {
-                    "max_req_input_len": 2042,
-                    "revision": "r1",
+                    "model_path": self.model_path,
+                    "is_generation": True,
+                    "model_type": "stub",
+                    "weight_version": self.weight_version,
+                    **self.more_info,
+                },
+                status=self.info_status,
+            )
+
+        async def server_info(request: web.Request) -> web.Response:
+            self.headers.append(dict(request.headers))
+            return web.json_response(
+                {
+                    "max_req_input_len": self.context_length - 6,
+                    "revision": self.revision,
                     "version": "0",
                     "device": "cpu",
                     "enable_deterministic_inference": self.honours_seeds,
+                    **self.more_info,
                 }
             )
 
-        async def models(_: web.Request) -> web.Response:
-            return web.json_response({"data": [{"id": self.model_path, "max_model_len": 2048}]})
+        async def models(request: web.Request) -> web.Response:
+            self.headers.append(dict(request.headers))
+            return web.json_response(
+                {"data": [{"id": self.model_path, "max_model_len": self.context_length}]}
+            )
 
         application = web.Application(client_max_size=1 << 30)
         application.router.add_get("/health", health)
@@ -132,6 +158,8 @@ def answers(call: dict[str, Any]) -> list[dict[str, Any]]:
             answer["meta_info"]["input_token_logprobs"] = [
                 [token_log_likelihood(token), token, None] for token in prompt[start:]
             ]
+        if "rid" in call:
+            answer["meta_info"]["id"] = call["rid"][index]
         found.append(answer)
     return found
 

@@ -28,7 +28,7 @@ from inference.asking.status import status
 from inference.errors import EndpointError, RunError
 from inference.planning.declarations import read_benchmark
 from tests.dbt_project import REPOSITORY
-from tests.inference.asking.stub_server import MODEL, stub_server
+from tests.inference.asking.stub_server import MODEL, answers, stub_server
 from tests.warehouse.written_shards import write_as_shard
 from warehouse.loading import load
 from warehouse.shard_files import VERSION_KEY, shard_files
@@ -193,6 +193,61 @@ def test_what_a_newer_version_has_answered_is_not_asked_again(config):
         with pytest.raises(RunError, match="newer evalwh: it is of version 99"):
             ask(config, stub)
         assert stub.calls == []
+
+
+def evalwh_run(config, stub, *options):
+    return subprocess.run(
+        [
+            *(EVALWH, "run", "--model", MODEL, "--endpoint", stub.url, "--items", "demo"),
+            *("--tokenizer", str(config.tokenizer), "--benchmarks", "mmlu", *options),
+        ],
+        cwd=REPOSITORY,
+        env={
+            **os.environ,
+            "EVALWH_SHARDS": str(config.shards),
+            "EVALWH_GENERATIONS": str(config.store),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.slow(seconds=3)
+@pytest.mark.parametrize("options", [(), ("--no-load",)])
+def test_a_shard_that_was_damaged_before_is_named_and_its_answers_are_asked_again(config, options):
+    config = dataclasses.replace(config, benchmark_ids=("mmlu",))
+    with stub_server() as stub:
+        ask(config, stub)
+        (shard,) = (one for one in shard_files(config.shards) if one.kind == "answers")
+        content = bytearray(shard.path.read_bytes())
+        content[len(content) // 2] ^= 1
+        shard.path.write_bytes(content)
+        done = evalwh_run(config, stub, *options)
+        again = evalwh_run(config, stub, *options)
+    assert "12 requests, 0 answered before, 12 now, 0 failed" in done.stdout
+    assert done.returncode == 1
+    assert f"{shard.path} is damaged" in done.stderr
+    assert again.returncode == 0
+    assert rows(config, "select count(*) from raw.answers") == [(12,)]
+
+
+def test_a_positive_log_probability_is_a_failure_that_the_command_tells(config):
+    def lie(call):
+        said = answers(call)
+        for one in said:
+            for position in one["meta_info"].get("output_token_ids_logprobs", []):
+                position[0][0] = 0.5
+        return web.json_response(said)
+
+    with stub_server(answer_with=lie) as stub:
+        done = evalwh_run(config, stub)
+        stub.answer_with = None
+        again = evalwh_run(config, stub)
+    assert done.returncode == 1
+    assert "12 requests failed" in done.stderr
+    assert "log-likelihood of 0.5; none is above 0" in done.stderr
+    assert (again.returncode, rows(config, "select count(*) from raw.answers")) == (0, [(12,)])
 
 
 def test_two_sessions_of_a_run_are_not_at_once(tmp_path):

@@ -147,6 +147,31 @@ def test_a_damaged_declaration_names_its_file_and_key(old, new, message, folder)
     assert message in damaged(folder, "gsm8k", old, new)
 
 
+LISTS = [
+    (name, match[0])
+    for name in benchmark_ids()
+    for match in re.finditer(
+        r"^\w+ = \[[^\]]*\]$",
+        (BENCHMARKS / name / "benchmark.toml").read_text("utf-8"),
+        re.MULTILINE,
+    )
+]
+
+
+def test_lists_of_every_kind_are_looked_at():
+    assert {text.split(" ")[0] for _, text in LISTS} == {"departures", "stop"}
+
+
+@pytest.mark.parametrize(("name", "text"), LISTS)
+def test_a_text_in_place_of_a_list_is_refused_and_not_taken_letter_by_letter(name, text, folder):
+    """In a protocol of its own too, which is read even when it is not asked for."""
+    shutil.copytree(BENCHMARKS / name, folder / name, dirs_exist_ok=True)
+    key = text.split(" ")[0]
+    said = damaged(folder, name, text, f'{key} = "Question:"')
+    assert "Expected `array`, got `str`" in said
+    assert f"{key}`" in said
+
+
 @pytest.mark.parametrize("name", ["gsm8k", "hellaswag", "xwino_en"])
 @pytest.mark.parametrize("scorer", sorted(scorers()))
 def test_a_scorer_of_another_kind_is_refused_with_those_that_fit(name, scorer, folder):
