@@ -13,6 +13,7 @@ import duckdb
 from warehouse.errors import RawStoreBusyError, RawStoreUnreadableError
 from warehouse.migrating import check_version, migrate, store_version
 from warehouse.records import VERSION
+from warehouse.storage import connect_for_writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +76,9 @@ def _connected(
     deadline = time.monotonic() + patience_seconds
     while True:
         try:
-            return duckdb.connect(path, read_only=read_only)
+            if read_only:
+                return duckdb.connect(path, read_only=True)
+            return connect_for_writing(path)
         except duckdb.Error as error:
             # DuckDB has no class of its own for this, hence the look at the message.
             if "Could not set lock" not in str(error):
