@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from warehouse.errors import ShardDamagedError, ShardNewerError
+from warehouse.errors import ShardDamagedError, ShardNewerError, ShardUnreadableError
 from warehouse.records import (
     VERSION,
     AnsweredRequest,
@@ -104,6 +104,7 @@ def write_shard(
 
     Raises:
         ValueError: the table's columns are not those of its kind.
+        DiskError: the disk is full, may not be written, or fails.
     """
     if table.schema != SCHEMAS[kind]:
         raise ValueError(f"a shard of {kind} has the columns {table.schema}, not {SCHEMAS[kind]}")
@@ -146,8 +147,10 @@ def read_shard(file: ShardFile) -> Shard:
     Raises:
         ShardDamagedError: the bytes are not those that were written, or no shard of that kind.
         ShardNewerError: a later version of this project has written it.
+        ShardUnreadableError: its bytes cannot be had, for now at least.
+        FileNotFoundError: it is not there (any more).
     """
-    content = file.path.read_bytes()
+    content = _bytes(file.path)
     digest = hashlib.sha256(content).hexdigest()[:16]
     if digest != file.digest:
         raise ShardDamagedError(
@@ -163,6 +166,19 @@ def read_shard(file: ShardFile) -> Shard:
         raise ShardDamagedError(f"{file.path} names no kind of shard; there are {list(SHARDS)}")
     kind = cast("ShardKind", file.kind)
     return Shard(kind, version, _brought_up(file, kind, version, table))
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        # A link to nowhere is there, though what it names is not.
+        if isinstance(error, FileNotFoundError) and not path.is_symlink():
+            raise
+        raise ShardUnreadableError(
+            f"{path} is named like a shard and cannot be read ({error.strerror}); it stays where it"
+            " is: make it readable, or move it away"
+        ) from error
 
 
 def _version(file: ShardFile, found: pa.Schema) -> int:
