@@ -237,10 +237,10 @@ def run(
         with server if serves else nullcontext() as url:
             report = _ask(config if url is None else replace(config, endpoints=(url,)))
         _say_what_was_asked(report)
-        refused: list[str] = []
+        refused = report.refused
         if not no_load:
             loaded = load_shards(config.shards, config.store)
-            refused = loaded.damaged + loaded.newer
+            refused = list(dict.fromkeys(refused + loaded.refused))
             click.echo(
                 f"{loaded.row_count} rows of {loaded.shard_count} shards are in {config.store}"
             )
@@ -320,7 +320,7 @@ def load(folder: Path | None, keep: bool, patience: float) -> None:
             folder or shards_path(), store, keep_files=keep, patience_seconds=patience
         )
     click.echo(f"{report.row_count} rows of {report.shard_count} shards are in {store}")
-    if refused := report.damaged + report.newer:
+    if refused := report.refused:
         raise click.ClickException("\n".join(refused))
 
 
@@ -419,8 +419,13 @@ def status() -> None:
     from warehouse.raw_store import raw_store_path
     from warehouse.shard_files import shards_path
 
+    left_out: list[str] = []
     with errors_as_messages():
-        rows = read_status(shards_path(), raw_store_path())
+        rows = read_status(shards_path(), raw_store_path(), left_out.append)
+    for message in left_out:
+        click.echo(f"not counted: {message}", err=True)
+    if left_out:
+        click.echo(f"{len(left_out)} shards were left out; `evalwh load` sets damaged ones aside.")
     if not rows:
         click.echo("Nothing has been asked yet; `evalwh run` asks.")
         return

@@ -8,6 +8,7 @@ that does not say it is of version 1.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -170,6 +171,9 @@ def read_shard(file: ShardFile) -> Shard:
 
 def _bytes(path: Path) -> bytes:
     try:
+        # Whoever opens a pipe waits for somebody to write into it.
+        if path.is_fifo():
+            raise OSError(errno.EINVAL, "it is a pipe")
         return path.read_bytes()
     except OSError as error:
         # A link to nowhere is there, though what it names is not.

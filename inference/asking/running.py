@@ -32,6 +32,7 @@ from inference.planning.tokenizers import read_tokenizer
 from inference.provenance import new_session_id
 from warehouse.loading import load
 from warehouse.raw_store import open_raw_store
+from warehouse.repairing import restore_sessions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,6 +64,10 @@ class RunReport:
     ignores."""
     first_errors: list[str] = dataclasses.field(default_factory=list)
     """Errors of the first failures."""
+    refused: list[str] = dataclasses.field(default_factory=list)
+    """Messages about shards that were found damaged or unreadable at the beginning."""
+    has_waiting: bool = False
+    """Whether shards were found that wait for what the plan may bring."""
 
     def add_failure(self, failure: Failure) -> None:
         """Count a failure, and keep its error if it is one of the first."""
@@ -80,7 +85,10 @@ class Prepared(NamedTuple):
     known: set[str]
     """Ids of planned requests that are answered."""
     mapped: set[tuple[str, str, int, int, str]]
-    """What the run had asked for already under this version of the protocol; see `_key`."""
+    """What the run had asked for already under this version of the protocol, as far as the raw
+    store has its item, request and prompt; see `_key`."""
+    has_files: bool
+    """Whether the raw store says of what files the run's items are."""
 
 
 ERRORS_SHOWN = 5
@@ -140,12 +148,22 @@ def prepare(
         ).fetchall()
         mapped = connection.execute(
             """
-            select request_id, item_hash, sample_index, variant_index, purpose
+            select request_id, item_hash, run_requests.sample_index, variant_index, purpose
             from raw.run_requests
+            inner join raw.requests using (request_id)
+            semi join raw.items using (item_hash)
+            semi join raw.prompts using (prompt_id)
             where run_id = ? and benchmark_id = ? and protocol_version = ?""",
             [run, benchmark.benchmark_id, benchmark.protocol_version],
         ).fetchall()
-    return Prepared(benchmark, files, planned, {name for (name,) in known}, set(mapped))
+        ((file_count,),) = connection.execute(
+            """
+            select count(*) from raw.run_files
+            where run_id = ? and benchmark_id = ? and protocol_version in (?, '')""",
+            [run, benchmark.benchmark_id, benchmark.protocol_version],
+        ).fetchall()
+    known_names = {name for (name,) in known}
+    return Prepared(benchmark, files, planned, known_names, set(mapped), file_count > 0)
 
 
 def run(config: RunConfig, progress: RunProgress) -> RunReport:
@@ -173,6 +191,8 @@ async def _run(config: RunConfig, progress: RunProgress) -> RunReport:
             if held.newer:
                 # What they hold would be asked again.
                 raise RunError("\n".join(held.newer))
+            report.refused += held.damaged + held.unreadable
+            report.has_waiting = bool(held.waiting)
             await _Session(config, progress, client, servers, target, report).ask()
         return report
 
@@ -230,9 +250,21 @@ class _Session:
     async def ask(self) -> None:
         """Ask all benchmarks; beginning and end are recorded, too."""
         await self._record_beginning()
+        if self._report.has_waiting:
+            await self._bring_what_waits()
         for benchmark_id in self._config.benchmark_ids:
             await self._ask_benchmark(read_benchmark(benchmark_id, self._config.protocol))
         await self._record_end()
+
+    async def _bring_what_waits(self) -> None:
+        """Say again what shards wait for: their answers need not be asked for."""
+        config, target, run = self._config, self._target, self._report.run_id
+        for benchmark_id in config.benchmark_ids:
+            benchmark = read_benchmark(benchmark_id, config.protocol)
+            prepared = await asyncio.to_thread(prepare, benchmark, config, target, run)
+            await _write_plan(self._recorder, prepared, config, target, run)
+        await asyncio.to_thread(load, config.shards, config.store)
+        await asyncio.to_thread(restore_sessions, config.shards, config.store, new_session_id())
 
     async def _ask_benchmark(self, benchmark: Benchmark) -> None:
         config, report, target = self._config, self._report, self._target
@@ -320,7 +352,7 @@ async def _write_plan(
         for one in prepared.planned
         if _key(one, hashes[one.item.item_id]) not in prepared.mapped
     ]
-    if not fresh:
+    if prepared.has_files and not fresh:
         return
     await recorder.write(
         "files",
