@@ -110,8 +110,11 @@ def check_determined(
                 raise _damaged(file, breach)
 
 
-def row_breaches(kind: ShardKind, table: str) -> str:
-    """A query of the rows that break a rule by themselves, as `Breach` has them."""
+def row_breaches(kind: ShardKind, table: str, also: str = "") -> str:
+    """A query of the rows that break a rule by themselves, as `Breach` has them.
+
+    `also` are more columns of the table for each row, as of all these queries.
+    """
     kept = rules(kind)
     return _breaches(
         kind,
@@ -119,10 +122,11 @@ def row_breaches(kind: ShardKind, table: str) -> str:
         [rule.condition for rule in kept],
         [rule.column for rule in kept],
         [rule.sentence for rule in kept],
+        also,
     )
 
 
-def reference_breaches(kind: ShardKind, reference: Reference, table: str) -> str:
+def reference_breaches(kind: ShardKind, reference: Reference, table: str, also: str = "") -> str:
     """A query of the rows that name what is not there, or what does not fit them."""
     column = reference.column
     named = f"raw.{reference.table}"
@@ -135,10 +139,11 @@ def reference_breaches(kind: ShardKind, reference: Reference, table: str) -> str
         [f"named.{column} is not null", *(rule.condition for rule in reference.rules)],
         [column, *(rule.column for rule in reference.rules)],
         [_missing(reference), *(rule.sentence for rule in reference.rules)],
+        also,
     )
 
 
-def scorer_breaches(table: str) -> str:
+def scorer_breaches(table: str, also: str = "") -> str:
     """A query of the requests whose scorer is not in the register."""
     names = ", ".join(f"'{name}'" for name in registered_scorers())
     return _breaches(
@@ -147,10 +152,11 @@ def scorer_breaches(table: str) -> str:
         [f"scorer in ({names})"],
         ["scorer"],
         [f"which is not in {SCORERS.relative_to(SCORERS.parents[2])}"],
+        also,
     )
 
 
-def determined_breaches(kind: ShardKind, determined: Determined, table: str) -> str:
+def determined_breaches(kind: ShardKind, determined: Determined, table: str, also: str = "") -> str:
     """A query of the rows that say something else than the raw store under their key."""
     types = {one.name: one.sql_type for one in columns(TABLES[determined.table].row)}
     key = ", ".join(determined.key)
@@ -168,6 +174,7 @@ def determined_breaches(kind: ShardKind, determined: Determined, table: str) -> 
         list(determined.columns),
         [f"the raw store has another under the same {key}, and {determined.sentence}"]
         * len(determined.columns),
+        also,
     )
 
 
@@ -190,6 +197,7 @@ def _breaches(
     conditions: list[str],
     named: list[str],
     sentences: list[str],
+    also: str,
 ) -> str:
     """A query as `Breach` has its rows: those of `rows` for which a condition is not true."""
     case = " ".join(
@@ -210,6 +218,7 @@ def _breaches(
     return (
         f"select row_number as number, {key} as key, [{texts}][broken + 1][1] as column_name,"
         f" case broken {found} end as found, [{texts}][broken + 1][2] as sentence"
+        f"{', ' if also else ''}{also}"
         f" from ({rows.format(case=f'case {case} end')}) where broken is not null"
     )
 

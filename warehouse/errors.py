@@ -14,6 +14,7 @@ WarehouseError
   ShardUnreadableError       the machine does not give a shard's bytes, or it is no file
   ShardWaitingError          a shard's rows name what is not in the raw store, and may still come
   ShardNewerError            a later version of this project has written the shard
+  NothingToForgetError       the raw store has nothing of what is to be forgotten
   QueryError                 the query was refused or failed
 """
 
@@ -74,6 +75,10 @@ class ShardWaitingError(WarehouseError):
 
 class ShardNewerError(WarehouseError):
     """A later version of this project has written the shard."""
+
+
+class NothingToForgetError(WarehouseError):
+    """The raw store has nothing of what is to be forgotten."""
 
 
 class QueryError(WarehouseError):

@@ -128,7 +128,10 @@ def repair(folder: Path, store: Path, session_id: str) -> RepairReport:
         hollow = _without_hollow(connection)
         for file in _loaded(folder):
             try:
-                bring_in(connection, file, read_shard(file))
+                shard = read_shard(file)
+                if shard.kind == "answers":
+                    _make_room(connection, shard.table)
+                bring_in(connection, file, shard)
             except WarehouseError as error:
                 report.refused.append(str(error))
         after = _row_counts(connection)
@@ -202,6 +205,19 @@ def _without_hollow(connection: duckdb.DuckDBPyConnection) -> int:
             )
         connection.commit()
     return int(count)
+
+
+def _make_room(connection: duckdb.DuckDBPyConnection, answers: pa.Table) -> None:
+    """Take out contents without an answer that the answers of a shard bring again."""
+    connection.register("shard", answers)
+    connection.begin()
+    for table in ("generations", "log_likelihoods"):
+        connection.execute(
+            f"delete from raw.{table} where request_id in ("
+            "select request_id from shard anti join raw.answers using (request_id))"
+        )
+    connection.commit()
+    connection.unregister("shard")
 
 
 def _row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:

@@ -74,7 +74,9 @@ VERSION_KEY = b"evalwh.version"
 """Where the Parquet file says in which version of the records it was written."""
 
 
-NAME = re.compile(r"[^.]+\.\d{6,}\.(?P<kind>\w+)\.(?P<digest>[0-9a-f]{16})\.parquet")
+NAME = re.compile(
+    r"(?P<session>[^.]+)\.(?P<number>\d{6,})\.(?P<kind>\w+)\.(?P<digest>[0-9a-f]{16})\.parquet"
+)
 """Session, number, kind and digest."""
 
 

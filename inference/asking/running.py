@@ -354,25 +354,14 @@ async def _write_plan(
     ]
     if prepared.has_files and not fresh:
         return
-    await recorder.write(
-        "files",
-        [
-            {
-                "run_id": run,
-                "benchmark_id": benchmark.benchmark_id,
-                "role": file.role,
-                "file_name": file.path.name if not file.name else f"{file.name}/{file.path.name}",
-                "sha256": file.sha256,
-                "departure": file.departure,
-                "protocol_version": benchmark.protocol_version,
-            }
-            for file in prepared.files
-        ],
-    )
+    await recorder.write("files", file_rows(run, benchmark, prepared.files))
     items = {one.item.item_id: one.item for one in fresh}
     await recorder.write(
         "items",
-        [_item_row(item, hashes[item.item_id], benchmark, config) for item in items.values()],
+        [
+            item_row(item, hashes[item.item_id], benchmark, config.item_set)
+            for item in items.values()
+        ],
     )
     tokenizer = target.tokenizer if benchmark.tokens.stores_tokens else None
     size = 20_000
@@ -393,16 +382,38 @@ def _key(one: Planned, item_hash: str) -> tuple[str, str, int, int, str]:
 
 def item_hash_of(item: Item, benchmark: Benchmark) -> str:
     """Name of the item: 32 hexadecimal digits of the sha256 of its benchmark and content."""
-    content = [benchmark.benchmark_id, item.item_id, *item.content, item.gold_index]
-    return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()[:32]
+    return item_hash_of_content(benchmark.benchmark_id, item.item_id, item.content, item.gold_index)
 
 
-def _item_row(
-    item: Item, item_hash: str, benchmark: Benchmark, config: RunConfig
-) -> dict[str, Any]:
+def item_hash_of_content(
+    benchmark_id: str, item_id: str, content: tuple[object, ...], gold_index: int | None
+) -> str:
+    """Name of the item with that `Item.content`."""
+    named = [benchmark_id, item_id, *content, gold_index]
+    return hashlib.sha256(json.dumps(named, ensure_ascii=False).encode()).hexdigest()[:32]
+
+
+def file_rows(run: str, benchmark: Benchmark, files: list[BenchmarkFile]) -> list[dict[str, Any]]:
+    """The files of a run's benchmark as rows of a shard."""
+    return [
+        {
+            "run_id": run,
+            "benchmark_id": benchmark.benchmark_id,
+            "role": file.role,
+            "file_name": file.path.name if not file.name else f"{file.name}/{file.path.name}",
+            "sha256": file.sha256,
+            "departure": file.departure,
+            "protocol_version": benchmark.protocol_version,
+        }
+        for file in files
+    ]
+
+
+def item_row(item: Item, item_hash: str, benchmark: Benchmark, item_set: ItemSet) -> dict[str, Any]:
+    """An item as a row of a shard."""
     return {
         "item_hash": item_hash,
-        "item_set": config.item_set,
+        "item_set": item_set,
         "benchmark_id": benchmark.benchmark_id,
         "item_id": item.item_id,
         "item_index": item.position,
