@@ -188,7 +188,7 @@ def forget(folder: Path, store: Path, what: What) -> Forgotten:
             )
             for file, kept in written:
                 connection.execute(
-                    "insert into raw.loaded_shards by name select ? as shard_name, ? as kind,"
+                    "insert or ignore into raw.loaded_shards by name select ? as shard_name, ? as kind,"
                     " ? as row_count, ?::timestamptz as loaded_at, ? as shard_version",
                     [file.name, file.kind, kept.num_rows, datetime.now(UTC), VERSION],
                 )

@@ -95,7 +95,7 @@ def restore_items(
                 f"{name} of {run}: {len(set(lost)) - len(rows)} of its items are not in the"
                 " benchmark's files as they are now"
             )
-        # Files are those of the run only if its items are theirs.
+        # Files are taken for those of the run if all its items are theirs.
         are_of_run = version == benchmark.protocol_version and items.keys() >= set(hashes)
         told = file_rows(run, benchmark, files) if has_no_files and are_of_run else []
         kinds: tuple[tuple[ShardKind, list[dict[str, Any]]], ...] = (
