@@ -345,16 +345,17 @@ def import_samples(
     """
     from inference.errors import SamplesFileError
     from inference.exchange.importing import import_samples as import_file
-    from inference.exchange.importing import sample_files
+    from inference.exchange.importing import check_scorers, sample_files
     from warehouse.loading import load as load_shards
     from warehouse.raw_store import raw_store_path
     from warehouse.shard_files import shards_path
 
     by_task = dict(_pair(text) for text in scorers)
-    unused = set(by_task)
     refused: list[str] = []
     with errors_as_messages():
-        for path in sample_files(paths):
+        files = sample_files(paths, lambda error: refused.append(str(error)))
+        check_scorers(by_task, files)
+        for path in files:
             try:
                 done = import_file(
                     path, shards_path(), model_id=model, revision=revision, scorers=by_task
@@ -362,12 +363,9 @@ def import_samples(
             except SamplesFileError as error:
                 refused.append(str(error))
                 continue
-            unused.discard(done.task)
             for benchmark_id, count in done.item_counts.items():
                 click.echo(f"{benchmark_id}: {count} items of {done.run_id}, scored {done.scorer}")
-        loaded = load_shards(shards_path(), raw_store_path())
-    refused += loaded.damaged + loaded.newer
-    refused += [f"--scorer {task}=...: no task {task!r} was imported" for task in sorted(unused)]
+        refused += load_shards(shards_path(), raw_store_path()).refused
     if refused:
         raise click.ClickException("\n".join(refused))
 

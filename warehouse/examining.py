@@ -20,7 +20,7 @@ from warehouse.loading import DAMAGED, LOADED, STEPS, remembered
 from warehouse.raw_store import open_raw_store
 from warehouse.records import DETERMINED, REFERENCES, TABLES, columns
 from warehouse.repairing import HOLLOW
-from warehouse.shard_files import SHARDS, read_shard, shard_files
+from warehouse.shard_files import SHARDS, read_shard, shard_files, shard_sets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -111,11 +111,12 @@ def examine(folder: Path, store: Path) -> Examination:
     shard_count = 0
     with open_raw_store(store, read_only=True) as connection:
         known = remembered(connection)
-        for place in (folder, folder / LOADED):
+        for place in (folder, *shard_sets(folder), folder / LOADED):
             for file in shard_files(place):
                 shard_count += 1
-                findings += _shard(connection, file, is_loaded=place != folder, known=known)
+                findings += _shard(connection, file, is_loaded=place.name == LOADED, known=known)
         aside = [file.name for file in shard_files(folder / DAMAGED)]
+        aside += [place.name for place in shard_sets(folder / DAMAGED)]
         if aside:
             said = f"set aside: {first_of(aside)}"
             findings.append(Finding(str(folder / DAMAGED), "", "", len(aside), said))

@@ -19,11 +19,11 @@ from warehouse.errors import (
 )
 from warehouse.raw_store import migrate_raw_store, open_raw_store
 from warehouse.records import TABLES, columns
-from warehouse.shard_files import SHARDS, read_shard, shard_files
+from warehouse.shard_files import SET, SHARDS, read_shard, shard_files, shard_sets
 from warehouse.whole_files import clean_up, disk_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from warehouse.records import LoadedShard
@@ -141,7 +141,7 @@ def load(
     patience_seconds: float = 60.0,
     on_shard: Callable[[ShardFile], None] | None = None,
 ) -> LoadReport:
-    """Bring the shards in `folder` into the raw store at `store`, a transaction each.
+    """Bring the shards in `folder` into the raw store at `store`, a transaction each or each set.
 
     A shard that is in is moved to the subfolder `loaded` (but with `keep_files`, which is for
     folders that are part of the project). Killed at any moment, or run twice at once, the next
@@ -170,11 +170,11 @@ def load(
         # end, takes half the time of doing it every 16 MB.
         connection.execute("set wal_autocheckpoint = '1GB'")
         known = remembered(connection)
-        for file in in_order_of_need(folder, known):
-            if file.name not in known:
+        for files in _together(folder, known):
+            fresh = [file for file in files if file.name not in known]
+            if fresh:
                 try:
-                    shard = read_shard(file)
-                    bring_in(connection, file, shard)
+                    report.row_count += bring_in(connection, fresh).row_count
                 except FileNotFoundError:
                     # Another process has loaded and moved it meanwhile.
                     continue
@@ -188,25 +188,25 @@ def load(
                     report.unreadable.append(str(error))
                     continue
                 except ShardDamagedError as error:
-                    report.damaged.append(_set_aside(folder, file, error, keep_files=keep_files))
+                    report.damaged.append(_set_aside(folder, files, error, keep_files=keep_files))
                     continue
                 except duckdb.Error as error:
                     raise RawStoreWriteError(
-                        f"{store} could not be written while {file.path} was brought in: {error}."
-                        " What was in it before is in it still, and shards that are not in it stay"
-                        " where they are; make room on the disk or mend what DuckDB names, and run"
-                        " `evalwh load` again"
+                        f"{store} could not be written while {fresh[0].path} was brought in:"
+                        f" {error}. What was in it before is in it still, and shards that are not"
+                        " in it stay where they are; make room on the disk or mend what DuckDB"
+                        " names, and run `evalwh load` again"
                     ) from error
-                report.shard_count += 1
-                report.row_count += shard.table.num_rows
-            if not keep_files and file.path.parent == folder:
+                report.shard_count += len(fresh)
+            if not keep_files:
                 try:
-                    _move(file, folder / LOADED)
+                    _move(files, folder / LOADED)
                 except OSError as error:
                     kept = f"its rows are in {store}, and it stays where it is"
-                    report.unreadable.append(str(disk_error(file.path, error, kept)))
+                    report.unreadable.append(str(disk_error(files[0].path, error, kept)))
             if on_shard is not None:
-                on_shard(file)
+                for file in files:
+                    on_shard(file)
     return report
 
 
@@ -224,9 +224,15 @@ def in_order_of_need(folder: Path, known: set[str]) -> list[ShardFile]:
     return sorted(files, key=lambda file: (ranks.get(file.kind, len(ranks)), file.name))
 
 
+def _together(folder: Path, known: set[str]) -> list[list[ShardFile]]:
+    """What is brought in, a transaction each: single shards, and sets."""
+    singles = [[file] for file in in_order_of_need(folder, known)]
+    return singles + [in_order_of_need(path, set()) for path in shard_sets(folder)]
+
+
 def _is_there_more(folder: Path, store: Path, patience_seconds: float) -> bool:
     """Whether there is a shard to bring in or to move; the store is brought up to date anyway."""
-    if any(True for _ in shard_files(folder)):
+    if any(True for _ in shard_files(folder)) or shard_sets(folder):
         return True
     migrate_raw_store(store, patience_seconds=patience_seconds)
     loaded = {file.name for file in shard_files(folder / LOADED)}
@@ -236,16 +242,42 @@ def _is_there_more(folder: Path, store: Path, patience_seconds: float) -> bool:
         return not loaded <= remembered(connection)
 
 
-def bring_in(connection: duckdb.DuckDBPyConnection, file: ShardFile, shard: Shard) -> int:
-    """Add to the raw store of the connection what it has not yet of the shard, in a transaction.
+class Brought(NamedTuple):
+    """What a transaction brought in."""
 
-    Returns:
-        The number of rows that were added, over all tables that the kind goes to.
+    row_count: int
+    """Rows of the shards."""
+    added_count: int
+    """Rows that the raw store had not yet, over all of its tables."""
+
+
+def bring_in(connection: duckdb.DuckDBPyConnection, files: Sequence[ShardFile]) -> Brought:
+    """Add to the raw store of the connection what it has not yet of the shards, or nothing.
 
     Raises:
-        ShardDamagedError, ShardWaitingError: a row breaks a rule, or names what is not there.
+        ShardDamagedError, ShardNewerError, ShardUnreadableError, FileNotFoundError: as of
+            `read_shard`; and the first of these where a row breaks a rule.
+        ShardWaitingError: a row names what is not there.
         duckdb.Error: the store cannot be written; it is as it was.
     """
+    row_count = added_count = 0
+    connection.begin()
+    try:
+        for file in files:
+            shard = read_shard(file)
+            row_count += shard.table.num_rows
+            added_count += _add(connection, file, shard)
+        connection.commit()
+    except BaseException:
+        # Where the disk is full, DuckDB has taken it back already.
+        with suppress(duckdb.Error):
+            connection.rollback()
+        raise
+    return Brought(row_count, added_count)
+
+
+def _add(connection: duckdb.DuckDBPyConnection, file: ShardFile, shard: Shard) -> int:
+    """Add the shard in the transaction that is under way; how many rows were new."""
     row: LoadedShard = {
         "shard_name": file.name,
         "kind": file.kind,
@@ -254,9 +286,8 @@ def bring_in(connection: duckdb.DuckDBPyConnection, file: ShardFile, shard: Shar
         "shard_version": shard.version,
     }
     added_count = 0
-    connection.begin()
+    connection.register("shard", shard.table)
     try:
-        connection.register("shard", shard.table)
         check_rows(connection, file, shard.kind, "shard")
         check_references(connection, file, shard.kind, "shard")
         repeated: set[str] = set()
@@ -273,30 +304,39 @@ def bring_in(connection: duckdb.DuckDBPyConnection, file: ShardFile, shard: Shar
             f" ({', '.join('?' for _ in row)})",
             list(row.values()),
         )
-        connection.commit()
-    except BaseException:
-        # Where the disk is full, DuckDB has taken it back already.
-        with suppress(duckdb.Error):
-            connection.rollback()
-        raise
     finally:
         with suppress(duckdb.Error):
             connection.unregister("shard")
     return added_count
 
 
-def _set_aside(folder: Path, file: ShardFile, error: ShardDamagedError, *, keep_files: bool) -> str:
+def _set_aside(
+    folder: Path, files: Sequence[ShardFile], error: ShardDamagedError, *, keep_files: bool
+) -> str:
     if keep_files:
         return str(error)
+    target = folder / DAMAGED
+    place = files[0].path.parent
     try:
-        _move(file, folder / DAMAGED)
+        if place.suffix == SET and not (target / place.name).exists():
+            # Whole, so that it can be tried again as a whole.
+            target.mkdir(exist_ok=True)
+            place.replace(target / place.name)
+        else:
+            _move(files, target)
     except OSError as failure:
         return f"{error}; it could not be set aside in {folder / DAMAGED} ({failure.strerror})"
-    return f"{error}; it was set aside in {folder / DAMAGED}"
+    others = f" with the {len(files) - 1} shards of its set" if len(files) > 1 else ""
+    return f"{error}; it was set aside{others} in {folder / DAMAGED}"
 
 
-def _move(file: ShardFile, target: Path) -> None:
+def _move(files: Sequence[ShardFile], target: Path) -> None:
     target.mkdir(exist_ok=True)
-    # Another process may have moved it already.
-    if file.path.exists():
-        file.path.replace(target / file.name)
+    for file in files:
+        # Another process may have moved it already, and what was loaded from there stays there.
+        if file.path.parent != target and file.path.exists():
+            file.path.replace(target / file.name)
+    for place in {file.path.parent for file in files}:
+        if place.suffix == SET:
+            with suppress(OSError):
+                place.rmdir()

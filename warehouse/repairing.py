@@ -15,7 +15,7 @@ from warehouse.errors import WarehouseError
 from warehouse.loading import DAMAGED, LOADED, bring_in, in_order_of_need, load, remembered
 from warehouse.raw_store import open_raw_store
 from warehouse.records import TABLES
-from warehouse.shard_files import SCHEMAS, read_shard, shard_files, write_shard
+from warehouse.shard_files import SCHEMAS, read_shard, shard_files, shard_sets, write_shard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -122,16 +122,21 @@ def repair(folder: Path, store: Path, session_id: str) -> RepairReport:
     for file in shard_files(folder / DAMAGED):
         if _is_whole(file) and not (folder / file.name).exists():
             file.path.rename(folder / file.name)
+    for place in shard_sets(folder / DAMAGED):
+        if (
+            all(_is_whole(file) for file in shard_files(place))
+            and not (folder / place.name).exists()
+        ):
+            place.rename(folder / place.name)
     report.loaded_count = load(folder, store).row_count
     with open_raw_store(store) as connection:
         before = _row_counts(connection)
         hollow = _without_hollow(connection)
         for file in _loaded(folder):
             try:
-                shard = read_shard(file)
-                if shard.kind == "answers":
-                    _make_room(connection, shard.table)
-                bring_in(connection, file, shard)
+                if file.kind == "answers":
+                    _make_room(connection, read_shard(file).table)
+                bring_in(connection, [file])
             except WarehouseError as error:
                 report.refused.append(str(error))
         after = _row_counts(connection)

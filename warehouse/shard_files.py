@@ -74,6 +74,9 @@ VERSION_KEY = b"evalwh.version"
 """Where the Parquet file says in which version of the records it was written."""
 
 
+SET = ".set"
+"""What the name of a folder ends in whose shards are brought in together."""
+
 NAME = re.compile(
     r"(?P<session>[^.]+)\.(?P<number>\d{6,})\.(?P<kind>\w+)\.(?P<digest>[0-9a-f]{16})\.parquet"
 )
@@ -133,6 +136,11 @@ def shard_files(folder: Path) -> Iterator[ShardFile]:
     for path in sorted(folder.glob("*.parquet")):
         if named := NAME.fullmatch(path.name):
             yield ShardFile(path, named["kind"], named["digest"])
+
+
+def shard_sets(folder: Path) -> list[Path]:
+    """Subfolders of shards that are brought into the raw store together, or none of them."""
+    return sorted(path for path in folder.glob(f"*{SET}") if path.is_dir())
 
 
 class Shard(NamedTuple):

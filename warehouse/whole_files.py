@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import socket
 import time
 from contextlib import contextmanager, suppress
@@ -54,9 +55,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         DiskError: the disk is full, may not be written, or fails.
     """
-    temporary = path.with_name(
-        f".{path.name}.{_machine()}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
-    )
+    temporary = _beside(path)
     try:
         yield temporary
         publish(temporary, path)
@@ -67,6 +66,29 @@ def whole_file(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A folder to write whole files into, which becomes `path` with all of them at the end.
+
+    A folder that is at `path` already stays as it is. After an error nothing is left.
+
+    Raises:
+        DiskError: the disk is full, may not be written, or fails.
+    """
+    temporary = _beside(path)
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        if not path.exists():
+            publish(temporary, path)
+    except OSError as error:
+        if error.errno not in REMEDIES:
+            raise
+        raise disk_error(path, error, "nothing of it was kept") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def publish(written: Path, path: Path) -> None:
@@ -96,9 +118,17 @@ def clean_up(folder: Path) -> list[Path]:
     with suppress(OSError):
         for path in folder.glob(".*.tmp"):
             if (named := _UNFINISHED.fullmatch(path.name)) and _is_abandoned(path, named):
-                path.unlink(missing_ok=True)
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
                 taken.append(path)
     return taken
+
+
+def _beside(path: Path) -> Path:
+    """A name in the same folder that says who writes it."""
+    return path.with_name(f".{path.name}.{_machine()}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
 
 
 def _is_abandoned(path: Path, named: re.Match[str]) -> bool:

@@ -17,7 +17,8 @@ import pyarrow as pa
 from inference.exchange.logged_samples import NO_FILTER
 from inference.planning.requests import prompt_id
 from inference.provenance import code_commit, code_version
-from warehouse.shard_files import SCHEMAS, write_shard
+from warehouse.shard_files import SCHEMAS, SET, write_shard
+from warehouse.whole_files import whole_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -62,8 +63,17 @@ class LoggedRun:
 def write_samples(
     run: LoggedRun, samples: Iterable[LoggedSample], folder: Path
 ) -> dict[str, set[str]]:
-    """Write the shards of a run; the hashes of its items, by benchmark."""
-    writer = _Writer(folder, run.session_id)
+    """Write the shards of a run, as one set; the hashes of its items, by benchmark.
+
+    Raises:
+        DiskError: they could not all be written, and none was.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with whole_folder(folder / f"{run.session_id}{SET}") as place:
+        return _write(run, samples, _Writer(place, run.session_id))
+
+
+def _write(run: LoggedRun, samples: Iterable[LoggedSample], writer: _Writer) -> dict[str, set[str]]:
     benchmark_ids = list(dict.fromkeys(run.benchmark_ids.values()))
     writer.write("session", [_session(run, benchmark_ids)])
     writer.write("files", [_file(run, benchmark_id) for benchmark_id in benchmark_ids])
@@ -291,7 +301,6 @@ class _Writer:
         self._folder = folder
         self._session_id = session_id
         self._number = 0
-        folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, kind: ShardKind, rows: list[dict[str, Any]]) -> None:
         if rows:
