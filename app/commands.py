@@ -27,11 +27,17 @@ def errors_as_messages() -> Iterator[None]:
     """Ends the command with exit code 1 and a message, not a traceback."""
     from inference.errors import InferenceError
     from warehouse.errors import WarehouseError
+    from warehouse.whole_files import REMEDIES, disk_error
 
     try:
         yield
     except (InferenceError, WarehouseError) as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        if error.errno not in REMEDIES or error.filename is None:
+            raise
+        kept = "what was written before is kept"
+        raise click.ClickException(str(disk_error(Path(error.filename), error, kept))) from error
 
 
 cache_option = click.option(
@@ -344,8 +350,8 @@ def import_samples(
     already is not brought in twice.
     """
     from inference.errors import SamplesFileError
-    from inference.exchange.importing import import_samples as import_file
     from inference.exchange.importing import check_scorers, sample_files
+    from inference.exchange.importing import import_samples as import_file
     from warehouse.loading import load as load_shards
     from warehouse.raw_store import raw_store_path
     from warehouse.shard_files import shards_path

@@ -189,7 +189,8 @@ def forget(folder: Path, store: Path, what: What) -> Forgotten:
             for file, kept in written:
                 connection.execute(
                     "insert or ignore into raw.loaded_shards by name select"
-                    " ? as shard_name, ? as kind, ? as row_count, ?::timestamptz as loaded_at, ? as shard_version",
+                    " ? as shard_name, ? as kind, ? as row_count,"
+                    " ?::timestamptz as loaded_at, ? as shard_version",
                     [file.name, file.kind, kept.num_rows, datetime.now(UTC), VERSION],
                 )
             connection.commit()

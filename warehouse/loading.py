@@ -11,7 +11,6 @@ import duckdb
 
 from warehouse.checking import check_determined, check_references, check_rows
 from warehouse.errors import (
-    RawStoreWriteError,
     ShardDamagedError,
     ShardNewerError,
     ShardUnreadableError,
@@ -158,7 +157,7 @@ def load(
         RawStoreBusyError: another process has held the raw store for `patience_seconds`.
         RawStoreUnreadableError: the raw store is no DuckDB database, or something else is in it.
         RawStoreVersionError: a later version of this project has written the raw store.
-        RawStoreWriteError: DuckDB cannot write it, for instance to a full disk.
+        RawStoreWriteError: DuckDB cannot write it, for instance to a full disk; what is in stays.
         MigrationError: the raw store could not be brought up to date, and stays as it was.
     """
     report = LoadReport()
@@ -190,13 +189,6 @@ def load(
                 except ShardDamagedError as error:
                     report.damaged.append(_set_aside(folder, files, error, keep_files=keep_files))
                     continue
-                except duckdb.Error as error:
-                    raise RawStoreWriteError(
-                        f"{store} could not be written while {fresh[0].path} was brought in:"
-                        f" {error}. What was in it before is in it still, and shards that are not"
-                        " in it stay where they are; make room on the disk or mend what DuckDB"
-                        " names, and run `evalwh load` again"
-                    ) from error
                 report.shard_count += len(fresh)
             if not keep_files:
                 try:

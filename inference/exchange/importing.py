@@ -43,8 +43,8 @@ def check_scorers(scorers: Mapping[str, str], files: Iterable[Path]) -> None:
     for task, scorer in scorers.items():
         if task not in names:
             raise SamplesFileError(
-                f"--scorer {task}={scorer}: no task {task!r} is to be imported; the files are of"
-                f" {', '.join(sorted(set(names))) or 'none'}"
+                f"--scorer {task}={scorer}: no task {task!r} was imported, and nothing else; the"
+                f" files are of {', '.join(sorted(set(names))) or 'none'}"
             )
         if scorer not in known:
             raise SamplesFileError(
