@@ -25,6 +25,18 @@ def raw_store_path() -> Path:
     return Path(os.environ.get("EVALWH_GENERATIONS") or "data/generations.duckdb")
 
 
+DISK_FAILURES = (
+    duckdb.IOException,
+    duckdb.FatalException,
+    duckdb.InternalException,
+    duckdb.OutOfMemoryException,
+    duckdb.SerializationException,
+    # What a commit that cannot be written raises.
+    duckdb.TransactionException,
+)
+"""What DuckDB raises where a disk is full, fails, or gives other bytes than were written."""
+
+
 @contextmanager
 def open_raw_store(
     path: Path, *, read_only: bool = False, patience_seconds: float = 60.0
@@ -59,7 +71,7 @@ def open_raw_store(
             migrate(connection, path, until_closed)
         try:
             yield connection
-        except (duckdb.IOException, duckdb.FatalException, duckdb.OutOfMemoryException) as error:
+        except DISK_FAILURES as error:
             raise RawStoreWriteError(
                 f"{path} could not be read or written: {error}. What was in it before is in it"
                 " still, and shards that are not in it stay where they are; make room on the disk"
