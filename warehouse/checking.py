@@ -51,6 +51,16 @@ class Breach(NamedTuple):
     sentence: str
 
 
+class Query(NamedTuple):
+    """How the rows that do not keep a rule are found."""
+
+    any: str
+    """Gives a row if there is one, and takes no more time than it must: nearly always there is
+    none."""
+    all: str
+    """All of them, as `Breach` has them."""
+
+
 @cache
 def rules(kind: ShardKind) -> tuple[Rule, ...]:
     """What every row of a shard of that kind keeps to: of its columns first, then of the row."""
@@ -104,13 +114,17 @@ def check_determined(
         ShardDamagedError: the same key has two contents.
     """
     for one in DETERMINED.get(SHARDS[kind], ()):
+        stored = f"raw.{one.table}"
         # Of what is not a table's key, a row that is new may say something new.
-        if one.table in repeated or one.key != TABLES[one.table].key:
-            for breach in _found(connection, determined_breaches(kind, one, table)):
-                raise _damaged(file, breach)
+        if one.key != TABLES[one.table].key:
+            stored = _stated(connection, one, table)
+        elif one.table not in repeated:
+            continue
+        for breach in _found(connection, determined_breaches(kind, one, table, stored)):
+            raise _damaged(file, breach)
 
 
-def row_breaches(kind: ShardKind, table: str, also: str = "") -> str:
+def row_breaches(kind: ShardKind, table: str, also: str = "") -> Query:
     """A query of the rows that break a rule by themselves, as `Breach` has them.
 
     `also` are more columns of the table for each row, as of all these queries.
@@ -118,7 +132,7 @@ def row_breaches(kind: ShardKind, table: str, also: str = "") -> str:
     kept = rules(kind)
     return _breaches(
         kind,
-        f"select *, row_number() over () as row_number, {{case}} as broken from {table} as shard",
+        f"select shard.*, {{case}} as broken from {_numbered(table)} as shard",
         [rule.condition for rule in kept],
         [rule.column for rule in kept],
         [rule.sentence for rule in kept],
@@ -126,7 +140,7 @@ def row_breaches(kind: ShardKind, table: str, also: str = "") -> str:
     )
 
 
-def reference_breaches(kind: ShardKind, reference: Reference, table: str, also: str = "") -> str:
+def reference_breaches(kind: ShardKind, reference: Reference, table: str, also: str = "") -> Query:
     """A query of the rows that name what is not there, or what does not fit them."""
     column = reference.column
     named = f"raw.{reference.table}"
@@ -143,12 +157,12 @@ def reference_breaches(kind: ShardKind, reference: Reference, table: str, also: 
     )
 
 
-def scorer_breaches(table: str, also: str = "") -> str:
+def scorer_breaches(table: str, also: str = "") -> Query:
     """A query of the requests whose scorer is not in the register."""
     names = ", ".join(f"'{name}'" for name in registered_scorers())
     return _breaches(
         "requests",
-        f"select *, row_number() over () as row_number, {{case}} as broken from {table} as shard",
+        f"select shard.*, {{case}} as broken from {_numbered(table)} as shard",
         [f"scorer in ({names})"],
         ["scorer"],
         [f"which is not in {SCORERS.relative_to(SCORERS.parents[2])}"],
@@ -156,16 +170,12 @@ def scorer_breaches(table: str, also: str = "") -> str:
     )
 
 
-def determined_breaches(kind: ShardKind, determined: Determined, table: str, also: str = "") -> str:
-    """A query of the rows that say something else than the raw store under their key."""
+def determined_breaches(
+    kind: ShardKind, determined: Determined, table: str, stored: str, also: str = ""
+) -> Query:
+    """A query of the rows that say something else than the table `stored` under their key."""
     types = {one.name: one.sql_type for one in columns(TABLES[determined.table].row)}
     key = ", ".join(determined.key)
-    stored = f"raw.{determined.table}"
-    if TABLES[determined.table].key != determined.key:
-        stored = (
-            f"(select distinct {key}, {', '.join(determined.columns)} from {stored}"
-            f" semi join {table} using ({key}))"
-        )
     return _breaches(
         kind,
         f"select shard.*, {{case}} as broken from {_numbered(table)} as shard"
@@ -185,9 +195,29 @@ def registered_scorers() -> tuple[str, ...]:
         return tuple(row["scorer_id"] for row in csv.DictReader(rows))
 
 
-def _found(connection: duckdb.DuckDBPyConnection, query: str) -> list[Breach]:
+def _stated(connection: duckdb.DuckDBPyConnection, determined: Determined, table: str) -> str:
+    """A temporary table of what the raw store and the rows of `table` say, each once.
+
+    It is kept for the shards that follow: the raw store is read once.
+    """
+    name = f"stated_{determined.table}"
+    names = ", ".join((*determined.key, *determined.columns))
+    connection.execute(
+        f"create temp table if not exists {name} as select distinct {names}"
+        f" from raw.{determined.table}"
+    )
+    connection.execute(
+        f"insert into {name} select distinct {names} from {table}"
+        f" anti join {name} using ({', '.join(determined.key)})"
+    )
+    return name
+
+
+def _found(connection: duckdb.DuckDBPyConnection, query: Query) -> list[Breach]:
     """The first row that the query finds, if there is one."""
-    found = connection.execute(f"{query} order by number limit 1").fetchall()
+    if not connection.execute(query.any).fetchall():
+        return []
+    found = connection.execute(f"{query.all} order by number limit 1").fetchall()
     return [Breach(*row) for row in found]
 
 
@@ -198,7 +228,7 @@ def _breaches(
     named: list[str],
     sentences: list[str],
     also: str,
-) -> str:
+) -> Query:
     """A query as `Breach` has its rows: those of `rows` for which a condition is not true."""
     case = " ".join(
         f"when ({condition}) is not true then {number}"
@@ -215,16 +245,21 @@ def _breaches(
         f"[{_quoted(column)}, {_quoted(text)}]"
         for column, text in zip(named, sentences, strict=True)
     )
-    return (
+    found_rows = rows.format(case=f"case {case} end")
+    return Query(
+        f"select 1 from ({found_rows.replace(_NUMBER, 'null as row_number')})"
+        " where broken is not null limit 1",
         f"select row_number as number, {key} as key, [{texts}][broken + 1][1] as column_name,"
         f" case broken {found} end as found, [{texts}][broken + 1][2] as sentence"
-        f"{', ' if also else ''}{also}"
-        f" from ({rows.format(case=f'case {case} end')}) where broken is not null"
+        f"{', ' if also else ''}{also} from ({found_rows}) where broken is not null",
     )
 
 
+_NUMBER = "row_number() over () as row_number"
+
+
 def _numbered(table: str) -> str:
-    return f"(select *, row_number() over () as row_number from {table})"
+    return f"(select *, {_NUMBER} from {table})"
 
 
 def _missing(reference: Reference) -> str:

@@ -18,7 +18,7 @@ from warehouse.checking import (
 from warehouse.errors import WarehouseError
 from warehouse.loading import DAMAGED, LOADED, STEPS, remembered
 from warehouse.raw_store import open_raw_store
-from warehouse.records import DETERMINED, REFERENCES, TABLES, columns
+from warehouse.records import DETERMINED, REFERENCES, TABLES, Determined, columns
 from warehouse.repairing import HOLLOW
 from warehouse.shard_files import SHARDS, read_shard, shard_files, shard_sets
 
@@ -247,7 +247,7 @@ def _kept_rules(
         queries.append(scorer_breaches(table, OWNER))
     queries += [reference_breaches(kind, one, table, OWNER) for one in REFERENCES.get(row, ())]
     queries += [
-        determined_breaches(kind, one, table, OWNER)
+        determined_breaches(kind, one, table, _distinct(one), OWNER)
         for one in DETERMINED.get(row, ())
         # Of what is a table's key there is one row, or it was named already.
         if one.key != TABLES[one.table].key
@@ -256,7 +256,7 @@ def _kept_rules(
     for breaches in queries:
         found = connection.execute(
             f"select owner_run_id, owner_benchmark_id, column_name, sentence, any_value(found),"
-            f" list(key order by number) from ({breaches}) group by all order by all"
+            f" list(key order by number) from ({breaches.all}) group by all order by all"
         ).fetchall()
         for run_id, benchmark_id, column, sentence, value, keys in found:
             yield Finding(
@@ -266,6 +266,11 @@ def _kept_rules(
                 len(keys),
                 f"{column} is {value}, but {sentence}: {first_of(keys)}",
             )
+
+
+def _distinct(determined: Determined) -> str:
+    names = ", ".join((*determined.key, *determined.columns))
+    return f"(select distinct {names} from raw.{determined.table})"
 
 
 def _listed(

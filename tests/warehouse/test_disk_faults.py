@@ -123,7 +123,11 @@ def test_a_disk_that_is_full_while_loading_loses_nothing(tmp_path):
         "request",
         [
             asked
-            | {"request_id": f"r{one}", "prompt_id": f"p{one}", "prompt_text": os.urandom(9999).hex()}
+            | {
+                "request_id": f"r{one}",
+                "prompt_id": f"p{one}",
+                "prompt_text": os.urandom(9999).hex(),
+            }
             for one in numbers
         ],
         7,
