@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import hashlib
 import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,7 +23,7 @@ from inference.errors import EndpointError, ItemsError, RunError
 from inference.planning.declarations import check_fields, read_benchmark
 from inference.planning.few_shot import split_items
 from inference.planning.files import cached_files, demo_files
-from inference.planning.items import read_items
+from inference.planning.items import item_hash_of_content, read_items
 from inference.planning.model_files import read_model_type
 from inference.planning.plan import Planned, Target, plan
 from inference.planning.requests import Model, prompt_id
@@ -383,14 +382,6 @@ def _key(one: Planned, item_hash: str) -> tuple[str, str, int, int, str]:
 def item_hash_of(item: Item, benchmark: Benchmark) -> str:
     """Name of the item: 32 hexadecimal digits of the sha256 of its benchmark and content."""
     return item_hash_of_content(benchmark.benchmark_id, item.item_id, item.content, item.gold_index)
-
-
-def item_hash_of_content(
-    benchmark_id: str, item_id: str, content: tuple[object, ...], gold_index: int | None
-) -> str:
-    """Name of the item with that `Item.content`."""
-    named = [benchmark_id, item_id, *content, gold_index]
-    return hashlib.sha256(json.dumps(named, ensure_ascii=False).encode()).hexdigest()[:32]
 
 
 def file_rows(run: str, benchmark: Benchmark, files: list[BenchmarkFile]) -> list[dict[str, Any]]:

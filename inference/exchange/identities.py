@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from inference.asking.running import item_hash_of_content
 from inference.exchange.lm_eval_samples import HARNESS
 from inference.exchange.sample_shards import imported_item_hash, imported_request_id
+from inference.planning.items import item_hash_of_content
 from inference.planning.requests import Model, Sampling, request_id
 from warehouse.examining import Finding, first_of
 from warehouse.raw_store import open_raw_store
