@@ -7,6 +7,7 @@ that were imported. What a hash covers and the raw store does not keep is tried 
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from inference.exchange.lm_eval_samples import HARNESS
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     import duckdb
 
 BATCH = 10_000
+
+SAMPLING = {field.name for field in fields(Sampling)}
 
 ITEMS = """
 select '' as run_id, benchmark_id, item_hash, item_set, item_id, fields, target, golds, choices,
@@ -94,8 +97,11 @@ def _is_item_right(row: dict[str, Any]) -> bool:
             row["gold_index"],
             row["choices"],
         )
+    named = json.loads(row["fields"])
+    if not isinstance(named, dict):
+        return False
     content = (
-        tuple(sorted(json.loads(row["fields"]).items())),
+        tuple(sorted(named.items())),
         row["target"],
         tuple(row["golds"]),
         tuple(row["choices"]),
@@ -106,6 +112,10 @@ def _is_item_right(row: dict[str, Any]) -> bool:
 
 
 def _is_request_right(row: dict[str, Any]) -> bool:
+    is_measured = row["item_set"] != "imported" and row["kind"] == "generation"
+    if is_measured and json.loads(row["decoding"]).keys() != SAMPLING:
+        # Asked by code that says more or less of decoding: what its hash covers is not known.
+        return True
     return any(name == row["request_id"] for name in _request_ids(row))
 
 
