@@ -169,37 +169,66 @@ def load(
         # end, takes half the time of doing it every 16 MB.
         connection.execute("set wal_autocheckpoint = '1GB'")
         known = remembered(connection)
-        for files in _together(folder, known):
-            fresh = [file for file in files if file.name not in known]
-            if fresh:
-                try:
-                    report.row_count += bring_in(connection, fresh).row_count
-                except FileNotFoundError:
-                    # Another process has loaded and moved it meanwhile.
-                    continue
-                except ShardNewerError as error:
-                    report.newer.append(str(error))
-                    continue
-                except ShardWaitingError as error:
-                    report.waiting.append(str(error))
-                    continue
-                except ShardUnreadableError as error:
-                    report.unreadable.append(str(error))
-                    continue
-                except ShardDamagedError as error:
-                    report.damaged.append(_set_aside(folder, files, error, keep_files=keep_files))
-                    continue
-                report.shard_count += len(fresh)
-            if not keep_files:
-                try:
-                    _move(files, folder / LOADED)
-                except OSError as error:
-                    kept = f"its rows are in {store}, and it stays where it is"
-                    report.unreadable.append(str(disk_error(files[0].path, error, kept)))
-            if on_shard is not None:
-                for file in files:
-                    on_shard(file)
+        handled: set[str] = set()
+        listed: set[str] = set()
+        while units := _together(folder, known, handled):
+            names = {file.name for files in units for file in files}
+            if names <= listed:
+                break
+            # What shards wait for may have been written while the folder was listed.
+            listed |= names
+            report.waiting.clear()
+            for files in units:
+                fresh = [file for file in files if file.name not in known]
+                is_in = _is_in(connection, folder, files, fresh, report, keep_files=keep_files)
+                if is_in is not None:
+                    handled.update(file.name for file in files)
+                if is_in and not keep_files:
+                    _move_or_say(files, folder, store, report)
+                if is_in and on_shard is not None:
+                    for file in files:
+                        on_shard(file)
     return report
+
+
+def _is_in(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    files: Sequence[ShardFile],
+    fresh: Sequence[ShardFile],
+    report: LoadReport,
+    *,
+    keep_files: bool,
+) -> bool | None:
+    """Whether the raw store has the shards now; null if they wait for others."""
+    try:
+        if fresh:
+            report.row_count += bring_in(connection, fresh).row_count
+            report.shard_count += len(fresh)
+    except FileNotFoundError:
+        # Another process has loaded and moved it meanwhile.
+        return False
+    except ShardWaitingError as error:
+        report.waiting.append(str(error))
+        return None
+    except ShardNewerError as error:
+        report.newer.append(str(error))
+        return False
+    except ShardUnreadableError as error:
+        report.unreadable.append(str(error))
+        return False
+    except ShardDamagedError as error:
+        report.damaged.append(_set_aside(folder, files, error, keep_files=keep_files))
+        return False
+    return True
+
+
+def _move_or_say(files: Sequence[ShardFile], folder: Path, store: Path, report: LoadReport) -> None:
+    try:
+        _move(files, folder / LOADED)
+    except OSError as error:
+        kept = f"its rows are in {store}, and it stays where it is"
+        report.unreadable.append(str(disk_error(files[0].path, error, kept)))
 
 
 def remembered(connection: duckdb.DuckDBPyConnection) -> set[str]:
@@ -216,10 +245,11 @@ def in_order_of_need(folder: Path, known: set[str]) -> list[ShardFile]:
     return sorted(files, key=lambda file: (ranks.get(file.kind, len(ranks)), file.name))
 
 
-def _together(folder: Path, known: set[str]) -> list[list[ShardFile]]:
-    """What is brought in, a transaction each: single shards, and sets."""
+def _together(folder: Path, known: set[str], handled: set[str]) -> list[list[ShardFile]]:
+    """What is brought in, a transaction each: single shards, and sets; not what is handled."""
     singles = [[file] for file in in_order_of_need(folder, known)]
-    return singles + [in_order_of_need(path, set()) for path in shard_sets(folder)]
+    units = singles + [in_order_of_need(path, set()) for path in shard_sets(folder)]
+    return [files for files in units if not handled.issuperset(file.name for file in files)]
 
 
 def _is_there_more(folder: Path, store: Path, patience_seconds: float) -> bool:

@@ -13,7 +13,7 @@ import pytest
 from tests.warehouse.run_shapes import NOW
 from warehouse.loading import load
 from warehouse.records import REFERENCES, TABLES
-from warehouse.shard_files import SCHEMAS, SHARDS, ShardKind, write_shard
+from warehouse.shard_files import SCHEMAS, SHARDS, ShardKind, shard_files, write_shard
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -374,3 +374,21 @@ def test_a_second_end_of_a_session_changes_nothing(store, tmp_path):
         assert connection.execute("select failed_count from raw.run_session_ends").fetchall() == [
             (0,)
         ]
+
+
+def test_what_is_written_while_the_folder_is_listed_is_waited_for(store, tmp_path, monkeypatch):
+    asked = VALID["request"][1] | {"request_id": "listed"}
+    answer = VALID["choice"][1] | {"request_id": "listed"}
+    shard = write(tmp_path / "shards", "request", [asked], 1)
+    write(tmp_path / "shards", "choice", [answer], 2)
+    calls = []
+
+    def listed(folder: Path):
+        calls.append(folder)
+        # The first listing of what is to be loaded has missed it.
+        is_first = len([one for one in calls if one == tmp_path / "shards"]) <= 2
+        return iter([file for file in shard_files(folder) if not (is_first and file.name == shard)])
+
+    monkeypatch.setattr("warehouse.loading.shard_files", listed)
+    report = load(tmp_path / "shards", store)
+    assert (report.refused, report.shard_count) == ([], 2)
