@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app import commands
+from app import commands, keeping
 
 if TYPE_CHECKING:
     from warehouse.door import Form
@@ -35,6 +35,9 @@ for command in (
     commands.import_samples,
     commands.measure,
     commands.status,
+    keeping.check,
+    keeping.repair,
+    keeping.forget,
     commands.doctor,
 ):
     main.add_command(command)

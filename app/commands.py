@@ -47,11 +47,17 @@ def errors_as_messages() -> Iterator[None]:
     """Ends the command with exit code 1 and a message, not a traceback."""
     from inference.errors import InferenceError
     from warehouse.errors import WarehouseError
+    from warehouse.whole_files import REMEDIES, disk_error
 
     try:
         yield
     except (InferenceError, WarehouseError) as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        if error.errno not in REMEDIES or error.filename is None:
+            raise
+        kept = "what was written before is kept"
+        raise click.ClickException(str(disk_error(Path(error.filename), error, kept))) from error
 
 
 cache_option = click.option(
@@ -258,10 +264,10 @@ def run(
         with server if serves else nullcontext() as url:
             report = _ask(config if url is None else replace(config, endpoints=(url,)))
         _say_what_was_asked(report)
-        refused = list(report.damaged)
+        refused = report.refused
         if not no_load:
             loaded = load_shards(config.shards, config.store)
-            refused += loaded.damaged + loaded.newer
+            refused = list(dict.fromkeys(refused + loaded.refused))
             echo(f"{loaded.row_count} rows of {loaded.shard_count} shards are in {config.store}")
     if report.failed_count:
         refused.append(
@@ -339,7 +345,7 @@ def load(folder: Path | None, keep: bool, patience: float) -> None:
             folder or shards_path(), store, keep_files=keep, patience_seconds=patience
         )
     echo(f"{report.row_count} rows of {report.shard_count} shards are in {store}")
-    if refused := report.damaged + report.newer:
+    if refused := report.refused:
         raise click.ClickException("\n".join(refused))
 
 
@@ -363,17 +369,18 @@ def import_samples(
     already is not brought in twice.
     """
     from inference.errors import SamplesFileError
+    from inference.exchange.importing import check_scorers, sample_files
     from inference.exchange.importing import import_samples as import_file
-    from inference.exchange.importing import sample_files
     from warehouse.loading import load as load_shards
     from warehouse.raw_store import raw_store_path
     from warehouse.shard_files import shards_path
 
     by_task = dict(_pair(text) for text in scorers)
-    unused = set(by_task)
     refused: list[str] = []
     with errors_as_messages():
-        for path in sample_files(paths):
+        files = sample_files(paths, lambda error: refused.append(str(error)))
+        check_scorers(by_task, files)
+        for path in files:
             try:
                 done = import_file(
                     path, shards_path(), model_id=model, revision=revision, scorers=by_task
@@ -381,12 +388,9 @@ def import_samples(
             except SamplesFileError as error:
                 refused.append(str(error))
                 continue
-            unused.discard(done.task)
             for benchmark_id, count in done.item_counts.items():
                 echo(f"{benchmark_id}: {count} items of {done.run_id}, scored {done.scorer}")
-        loaded = load_shards(shards_path(), raw_store_path())
-    refused += loaded.damaged + loaded.newer
-    refused += [f"--scorer {task}=...: no task {task!r} was imported" for task in sorted(unused)]
+        refused += load_shards(shards_path(), raw_store_path()).refused
     if refused:
         raise click.ClickException("\n".join(refused))
 
@@ -439,8 +443,13 @@ def status() -> None:
     from warehouse.raw_store import raw_store_path
     from warehouse.shard_files import shards_path
 
+    left_out: list[str] = []
     with errors_as_messages():
-        rows = read_status(shards_path(), raw_store_path())
+        rows = read_status(shards_path(), raw_store_path(), left_out.append)
+    for message in left_out:
+        echo(f"not counted: {message}", err=True)
+    if left_out:
+        echo(f"{len(left_out)} shards were left out; `evalwh load` sets damaged ones aside.")
     if not rows:
         echo("Nothing has been asked yet; `evalwh run` asks.")
         return

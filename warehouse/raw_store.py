@@ -8,14 +8,28 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from warehouse.errors import RawStoreBusyError, RawStoreUnreadableError
+from warehouse.errors import RawStoreBusyError, RawStoreUnreadableError, RawStoreWriteError
 from warehouse.migrating import check_version, migrate, store_version
 from warehouse.paths import raw_store_path as raw_store_path
 from warehouse.records import VERSION
+from warehouse.storage import connect_for_writing
+from warehouse.whole_files import disk_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+DISK_FAILURES = (
+    duckdb.IOException,
+    duckdb.FatalException,
+    duckdb.InternalException,
+    duckdb.OutOfMemoryException,
+    duckdb.SerializationException,
+    # What a commit that cannot be written raises.
+    duckdb.TransactionException,
+)
+"""What DuckDB raises where a disk is full, fails, or gives other bytes than were written."""
 
 
 @contextmanager
@@ -32,11 +46,16 @@ def open_raw_store(
         RawStoreUnreadableError: the file is no DuckDB database, no raw store, or may not be read.
         RawStoreVersionError: a newer version has written it; or an older one, and it is to be read.
         MigrationError: it could not be brought up to date, and stays as it was.
+        RawStoreWriteError: DuckDB cannot read or write it any more, for instance a full disk.
+        DiskError: its folder cannot be made.
     """
     if read_only and not path.exists():
         with open_raw_store(path, patience_seconds=patience_seconds):
             pass
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise disk_error(path.parent, error, "nothing was changed") from error
     with (
         ExitStack() as until_closed,
         closing(_connected(path, patience_seconds, read_only=read_only)) as connection,
@@ -45,7 +64,14 @@ def open_raw_store(
             check_version(connection, path)
         else:
             migrate(connection, path, until_closed)
-        yield connection
+        try:
+            yield connection
+        except DISK_FAILURES as error:
+            raise RawStoreWriteError(
+                f"{path} could not be read or written: {error}. What was in it before is in it"
+                " still, and shards that are not in it stay where they are; make room on the disk"
+                " or mend what DuckDB names, and run the same command again"
+            ) from error
 
 
 def migrate_raw_store(path: Path, *, patience_seconds: float = 60.0) -> None:
@@ -70,7 +96,9 @@ def _connected(
     deadline = time.monotonic() + patience_seconds
     while True:
         try:
-            return duckdb.connect(path, read_only=read_only)
+            if read_only:
+                return duckdb.connect(path, read_only=True)
+            return connect_for_writing(path)
         except duckdb.Error as error:
             # DuckDB has no class of its own for this, hence the look at the message.
             if "Could not set lock" not in str(error):

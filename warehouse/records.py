@@ -5,6 +5,8 @@ types, what null means and since which version they are there. From here follow
 
 - the Arrow schemas of shards, and how a shard of an earlier version is read;
 - the statements that bring a shard into the raw store, as far as they say nothing new;
+- what every row keeps to, by itself and beside the rows of other tables, which `checking` looks at
+  when a shard is loaded and whenever `evalwh check` is called;
 - names, types and descriptions in `models/staging/_raw_store.yml` (`make records` writes them), and
   from those the columns of its staging views;
 - the tables of the raw store, which `warehouse/migrations/` makes: a test holds both together.
@@ -512,8 +514,143 @@ ROW_RULES: dict[type, tuple[Rule, ...]] = {
             "the score of the main metric is from 0 to 1",
         ),
     ),
+    Item: (
+        Rule(
+            "gold_index",
+            "gold_index is null or gold_index between 0 and len(choices) - 1",
+            "it is the index of one of the choices",
+        ),
+    ),
 }
 """Rules of the rows of shards that no single column can say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a row names that has to be in another table."""
+
+    column: str
+    """Of the same name in both."""
+    table: str
+    rules: tuple[Rule, ...] = ()
+    """What ties the row to the one that it names: SQL over `shard` and `named`."""
+
+
+_OF_A_KNOWN_SESSION = Reference("session_id", "run_sessions")
+_MEASURED = (Reference("request_id", "generations"), Reference("item_hash", "items"))
+
+REFERENCES: dict[type, tuple[Reference, ...]] = {
+    RunSessionEnd: (_OF_A_KNOWN_SESSION,),
+    RunFile: (Reference("run_id", "run_sessions"),),
+    PlannedRequest: (
+        Reference("run_id", "run_sessions"),
+        Reference(
+            "item_hash",
+            "items",
+            (
+                Rule(
+                    "benchmark_id",
+                    "shard.benchmark_id = named.benchmark_id",
+                    "it is that of the item",
+                ),
+                Rule(
+                    "continuations",
+                    "shard.purpose != 'answer' or len(shard.continuations) <= len(named.choices)",
+                    "the item has no fewer choices than its answer weighs",
+                ),
+            ),
+        ),
+    ),
+    AnsweredRequest: (
+        _OF_A_KNOWN_SESSION,
+        Reference(
+            "request_id",
+            "requests",
+            (
+                Rule(
+                    "completion_text",
+                    "(shard.completion_text is not null) = (named.kind = 'generation')",
+                    "a generation request is answered by a completion, and no other",
+                ),
+                Rule(
+                    "log_likelihoods",
+                    "coalesce(len(shard.log_likelihoods), 0) = len(named.continuations)",
+                    "there are as many as the request has continuations",
+                ),
+            ),
+        ),
+    ),
+    Failure: (_OF_A_KNOWN_SESSION, Reference("request_id", "requests")),
+    TranslationStatistics: _MEASURED,
+    ProgramOutcome: _MEASURED,
+    LoggedScore: (Reference("request_id", "requests"), Reference("item_hash", "items")),
+}
+"""What the rows of shards name. What is named may still come: such a shard waits for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Determined:
+    """Columns that have one value for each value of a key, in a shard and in the raw store."""
+
+    table: str
+    key: tuple[str, ...]
+    columns: tuple[str, ...]
+    sentence: str
+
+
+DETERMINED: dict[type, tuple[Determined, ...]] = {
+    RunSession: (
+        Determined("run_sessions", ("session_id",), ("run_id",), "a session is of one run"),
+        Determined(
+            "run_sessions",
+            ("run_id",),
+            ("item_set", "protocol", "model_id", "model_revision", "tokenizer_id"),
+            "a run is one model under one protocol on one set of items",
+        ),
+    ),
+    Item: (
+        Determined(
+            "items",
+            ("item_hash",),
+            ("benchmark_id", "item_id", "fields", "target", "golds", "choices", "gold_index"),
+            "an item_hash names one content",
+        ),
+    ),
+    PlannedRequest: (
+        Determined("prompts", ("prompt_id",), ("prompt_text",), "a prompt_id names one text"),
+        Determined(
+            "requests",
+            ("request_id",),
+            (
+                "model_id",
+                "model_revision",
+                "tokenizer_id",
+                "kind",
+                "prompt_id",
+                "continuations",
+                "decoding",
+                "sample_index",
+                "dropped_token_count",
+            ),
+            "a request_id names one content",
+        ),
+        Determined(
+            "run_requests",
+            ("run_id", "benchmark_id", "protocol_version"),
+            ("scorer",),
+            "a run scores a version of a benchmark's protocol in one way",
+        ),
+    ),
+    LoggedScore: (
+        Determined(
+            "logged_scores",
+            ("request_id", "item_hash", "metric"),
+            ("logged_score",),
+            "a metric gives a sample one score",
+        ),
+    ),
+}
+"""What must not be said in two ways. The same said twice is skipped."""
 
 
 @dataclass(frozen=True, slots=True)

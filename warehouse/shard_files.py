@@ -8,6 +8,7 @@ that does not say it is of version 1.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from warehouse.errors import ShardDamagedError, ShardNewerError
+from warehouse.errors import ShardDamagedError, ShardNewerError, ShardUnreadableError
 from warehouse.records import (
     VERSION,
     AnsweredRequest,
@@ -73,7 +74,12 @@ VERSION_KEY = b"evalwh.version"
 """Where the Parquet file says in which version of the records it was written."""
 
 
-NAME = re.compile(r"[^.]+\.\d{6,}\.(?P<kind>\w+)\.(?P<digest>[0-9a-f]{16})\.parquet")
+SET = ".set"
+"""What the name of a folder ends in whose shards are brought in together."""
+
+NAME = re.compile(
+    r"(?P<session>[^.]+)\.(?P<number>\d{6,})\.(?P<kind>\w+)\.(?P<digest>[0-9a-f]{16})\.parquet"
+)
 """Session, number, kind and digest."""
 
 
@@ -104,6 +110,7 @@ def write_shard(
 
     Raises:
         ValueError: the table's columns are not those of its kind.
+        DiskError: the disk is full, may not be written, or fails.
     """
     if table.schema != SCHEMAS[kind]:
         raise ValueError(f"a shard of {kind} has the columns {table.schema}, not {SCHEMAS[kind]}")
@@ -131,6 +138,11 @@ def shard_files(folder: Path) -> Iterator[ShardFile]:
             yield ShardFile(path, named["kind"], named["digest"])
 
 
+def shard_sets(folder: Path) -> list[Path]:
+    """Subfolders of shards that are brought into the raw store together, or none of them."""
+    return sorted(path for path in folder.glob(f"*{SET}") if path.is_dir())
+
+
 class Shard(NamedTuple):
     """What a shard holds, in the columns of this version."""
 
@@ -146,8 +158,10 @@ def read_shard(file: ShardFile) -> Shard:
     Raises:
         ShardDamagedError: the bytes are not those that were written, or no shard of that kind.
         ShardNewerError: a later version of this project has written it.
+        ShardUnreadableError: its bytes cannot be had, for now at least.
+        FileNotFoundError: it is not there (any more).
     """
-    content = file.path.read_bytes()
+    content = _bytes(file.path)
     digest = hashlib.sha256(content).hexdigest()[:16]
     if digest != file.digest:
         raise ShardDamagedError(
@@ -163,6 +177,22 @@ def read_shard(file: ShardFile) -> Shard:
         raise ShardDamagedError(f"{file.path} names no kind of shard; there are {list(SHARDS)}")
     kind = cast("ShardKind", file.kind)
     return Shard(kind, version, _brought_up(file, kind, version, table))
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        # Whoever opens a pipe waits for somebody to write into it.
+        if path.is_fifo():
+            raise OSError(errno.EINVAL, "it is a pipe")
+        return path.read_bytes()
+    except OSError as error:
+        # A link to nowhere is there, though what it names is not.
+        if isinstance(error, FileNotFoundError) and not path.is_symlink():
+            raise
+        raise ShardUnreadableError(
+            f"{path} is named like a shard and cannot be read ({error.strerror}); it stays where it"
+            " is: make it readable, or move it away"
+        ) from error
 
 
 def _version(file: ShardFile, found: pa.Schema) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import hashlib
 import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,7 +23,7 @@ from inference.errors import EndpointError, ItemsError, RecordingError, RunError
 from inference.planning.declarations import check_fields, read_benchmark
 from inference.planning.few_shot import split_items
 from inference.planning.files import cached_files, demo_files
-from inference.planning.items import read_items
+from inference.planning.items import item_hash_of_content, read_items
 from inference.planning.model_files import read_model_type
 from inference.planning.plan import Planned, Target, plan
 from inference.planning.requests import Model, prompt_id
@@ -32,6 +31,7 @@ from inference.planning.tokenizers import read_tokenizer
 from inference.provenance import new_session_id
 from warehouse.loading import load
 from warehouse.raw_store import open_raw_store
+from warehouse.repairing import restore_sessions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,9 +63,10 @@ class RunReport:
     ignores."""
     first_errors: list[str] = dataclasses.field(default_factory=list)
     """Errors of the first failures."""
-    damaged: list[str] = dataclasses.field(default_factory=list)
-    """Messages about damaged shards that earlier sessions had left; what was in them is asked
-    again."""
+    refused: list[str] = dataclasses.field(default_factory=list)
+    """Messages about shards that were found damaged or unreadable at the beginning."""
+    has_waiting: bool = False
+    """Whether shards were found that wait for what the plan may bring."""
 
     def add_failure(self, failure: Failure) -> None:
         """Count a failure, and keep its error if it is one of the first."""
@@ -83,7 +84,10 @@ class Prepared(NamedTuple):
     known: set[str]
     """Ids of planned requests that are answered."""
     mapped: set[tuple[str, str, int, int, str]]
-    """What the run had asked for already under this version of the protocol; see `_key`."""
+    """What the run had asked for already under this version of the protocol, as far as the raw
+    store has its item, request and prompt; see `_key`."""
+    has_files: bool
+    """Whether the raw store says of what files the run's items are."""
 
 
 ERRORS_SHOWN = 5
@@ -143,12 +147,22 @@ def prepare(
         ).fetchall()
         mapped = connection.execute(
             """
-            select request_id, item_hash, sample_index, variant_index, purpose
+            select request_id, item_hash, run_requests.sample_index, variant_index, purpose
             from raw.run_requests
+            inner join raw.requests using (request_id)
+            semi join raw.items using (item_hash)
+            semi join raw.prompts using (prompt_id)
             where run_id = ? and benchmark_id = ? and protocol_version = ?""",
             [run, benchmark.benchmark_id, benchmark.protocol_version],
         ).fetchall()
-    return Prepared(benchmark, files, planned, {name for (name,) in known}, set(mapped))
+        ((file_count,),) = connection.execute(
+            """
+            select count(*) from raw.run_files
+            where run_id = ? and benchmark_id = ? and protocol_version in (?, '')""",
+            [run, benchmark.benchmark_id, benchmark.protocol_version],
+        ).fetchall()
+    known_names = {name for (name,) in known}
+    return Prepared(benchmark, files, planned, known_names, set(mapped), file_count > 0)
 
 
 def run(config: RunConfig, progress: RunProgress) -> RunReport:
@@ -178,7 +192,8 @@ async def _run(config: RunConfig, progress: RunProgress) -> RunReport:
             if held.newer:
                 # What they hold would be asked again.
                 raise RunError("\n".join(held.newer))
-            report.damaged += held.damaged
+            report.refused += held.damaged + held.unreadable
+            report.has_waiting = bool(held.waiting)
             await _Session(config, progress, client, servers, target, report).ask()
         return report
 
@@ -244,6 +259,8 @@ class _Session:
         """
         try:
             await self._record_beginning()
+            if self._report.has_waiting:
+                await self._bring_what_waits()
             for benchmark_id in self._config.benchmark_ids:
                 await self._ask_benchmark(read_benchmark(benchmark_id, self._config.protocol))
             await self._record_end()
@@ -265,8 +282,18 @@ class _Session:
         if recorder.pending_count:
             said.append(f"{recorder.pending_count} that had come are not kept")
         return "\n".join(
-            ["; ".join(said) + ". The same command asks what is missing", *report.damaged]
+            ["; ".join(said) + ". The same command asks what is missing", *report.refused]
         )
+
+    async def _bring_what_waits(self) -> None:
+        """Say again what shards wait for: their answers need not be asked for."""
+        config, target, run = self._config, self._target, self._report.run_id
+        for benchmark_id in config.benchmark_ids:
+            benchmark = read_benchmark(benchmark_id, config.protocol)
+            prepared = await asyncio.to_thread(prepare, benchmark, config, target, run)
+            await _write_plan(self._recorder, prepared, config, target, run)
+        await asyncio.to_thread(load, config.shards, config.store)
+        await asyncio.to_thread(restore_sessions, config.shards, config.store, new_session_id())
 
     async def _ask_benchmark(self, benchmark: Benchmark) -> None:
         config, report, target = self._config, self._report, self._target
@@ -354,27 +381,16 @@ async def _write_plan(
         for one in prepared.planned
         if _key(one, hashes[one.item.item_id]) not in prepared.mapped
     ]
-    if not fresh:
+    if prepared.has_files and not fresh:
         return
-    await recorder.write(
-        "files",
-        [
-            {
-                "run_id": run,
-                "benchmark_id": benchmark.benchmark_id,
-                "role": file.role,
-                "file_name": file.path.name if not file.name else f"{file.name}/{file.path.name}",
-                "sha256": file.sha256,
-                "departure": file.departure,
-                "protocol_version": benchmark.protocol_version,
-            }
-            for file in prepared.files
-        ],
-    )
+    await recorder.write("files", file_rows(run, benchmark, prepared.files))
     items = {one.item.item_id: one.item for one in fresh}
     await recorder.write(
         "items",
-        [_item_row(item, hashes[item.item_id], benchmark, config) for item in items.values()],
+        [
+            item_row(item, hashes[item.item_id], benchmark, config.item_set)
+            for item in items.values()
+        ],
     )
     tokenizer = target.tokenizer if benchmark.tokens.stores_tokens else None
     size = 20_000
@@ -395,16 +411,30 @@ def _key(one: Planned, item_hash: str) -> tuple[str, str, int, int, str]:
 
 def item_hash_of(item: Item, benchmark: Benchmark) -> str:
     """Name of the item: 32 hexadecimal digits of the sha256 of its benchmark and content."""
-    content = [benchmark.benchmark_id, item.item_id, *item.content, item.gold_index]
-    return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()[:32]
+    return item_hash_of_content(benchmark.benchmark_id, item.item_id, item.content, item.gold_index)
 
 
-def _item_row(
-    item: Item, item_hash: str, benchmark: Benchmark, config: RunConfig
-) -> dict[str, Any]:
+def file_rows(run: str, benchmark: Benchmark, files: list[BenchmarkFile]) -> list[dict[str, Any]]:
+    """The files of a run's benchmark as rows of a shard."""
+    return [
+        {
+            "run_id": run,
+            "benchmark_id": benchmark.benchmark_id,
+            "role": file.role,
+            "file_name": file.path.name if not file.name else f"{file.name}/{file.path.name}",
+            "sha256": file.sha256,
+            "departure": file.departure,
+            "protocol_version": benchmark.protocol_version,
+        }
+        for file in files
+    ]
+
+
+def item_row(item: Item, item_hash: str, benchmark: Benchmark, item_set: ItemSet) -> dict[str, Any]:
+    """An item as a row of a shard."""
     return {
         "item_hash": item_hash,
-        "item_set": config.item_set,
+        "item_set": item_set,
         "benchmark_id": benchmark.benchmark_id,
         "item_id": item.item_id,
         "item_index": item.position,

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import pyarrow as pa
+
+from warehouse.checking import check_rows
+from warehouse.errors import ShardDamagedError, ShardNewerError, ShardUnreadableError
+from warehouse.loading import in_order_of_need, remembered
 from warehouse.raw_store import open_raw_store
-from warehouse.shard_files import shard_files
+from warehouse.shard_files import SCHEMAS, read_shard
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    import duckdb
+    from warehouse.shard_files import ShardKind
 
 
 class Status(NamedTuple):
@@ -27,6 +33,13 @@ class Status(NamedTuple):
     loaded_count: int
     """Of these, with an answer in the raw store."""
 
+
+COUNTED: dict[ShardKind, list[str]] = {
+    "requests": ["run_id", "benchmark_id", "request_id"],
+    "answers": ["request_id"],
+    "failures": ["request_id"],
+}
+"""Columns of the shards that are counted, by kind."""
 
 QUERY = """
 with
@@ -60,37 +73,36 @@ group by all
 order by all"""
 
 
-def status(folder: Path, store: Path) -> list[Status]:
-    """Every run and benchmark, by name. Damaged shards are not looked at.
+def status(
+    folder: Path, store: Path, on_left_out: Callable[[str], None] = lambda _: None
+) -> list[Status]:
+    """Every run and benchmark, by name.
+
+    `on_left_out` gets a message about each shard that is not counted: damaged, not to be read, or
+    of a newer version. None is moved.
 
     Raises:
         RawStoreBusyError: the raw store is being written for too long.
     """
+    found: dict[str, list[pa.Table]] = {kind: [] for kind in COUNTED}
     with open_raw_store(store, read_only=True) as connection:
-        loaded = {
-            name
-            for (name,) in connection.execute("select shard_name from raw.loaded_shards").fetchall()
-        }
-        for kind, columns in (
-            ("requests", "run_id, benchmark_id, request_id"),
-            ("answers", "request_id"),
-            ("failures", "request_id"),
-        ):
-            paths = [
-                str(shard.path)
-                for shard in shard_files(folder)
-                if shard.kind == kind and shard.name not in loaded
-            ]
-            _view(connection, f"shard_{kind}", columns, paths)
+        known = remembered(connection)
+        for file in in_order_of_need(folder, known):
+            if file.name in known:
+                continue
+            try:
+                shard = read_shard(file)
+                connection.register("shard", shard.table)
+                check_rows(connection, file, shard.kind, "shard")
+            except FileNotFoundError:
+                # Another process has loaded and moved it meanwhile.
+                continue
+            except (ShardDamagedError, ShardNewerError, ShardUnreadableError) as error:
+                on_left_out(str(error))
+                continue
+            if shard.kind in COUNTED:
+                found[shard.kind].append(shard.table.select(COUNTED[shard.kind]))
+        for kind, names in COUNTED.items():
+            empty = SCHEMAS[kind].empty_table().select(names)
+            connection.register(f"shard_{kind}", pa.concat_tables([empty, *found[kind]]))
         return [Status(*row) for row in connection.execute(QUERY).fetchall()]
-
-
-def _view(connection: duckdb.DuckDBPyConnection, name: str, columns: str, paths: list[str]) -> None:
-    if paths:
-        connection.execute(
-            f"create temp table {name} as select {columns} from read_parquet($paths)",
-            {"paths": paths},
-        )
-    else:
-        typed = ", ".join(f"null::varchar as {column}" for column in columns.split(", "))
-        connection.execute(f"create temp table {name} as select {typed} where false")

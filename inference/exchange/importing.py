@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from inference.errors import SamplesFileError
 from inference.exchange.lm_eval_samples import FILE_NAME, HARNESS, open_samples, read_samples
-from inference.exchange.reading import AS_LOGGED, understand
+from inference.exchange.reading import AS_LOGGED, completion_scorers, understand
 from inference.exchange.sample_shards import LoggedRun, hash_of, write_samples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
 
@@ -32,12 +32,43 @@ class Imported:
     """By benchmark: the task; and its filter, where the scores of several were taken as logged."""
 
 
-def sample_files(paths: Iterable[Path]) -> list[Path]:
+def check_scorers(scorers: Mapping[str, str], files: Iterable[Path]) -> None:
+    """Return if each scorer that is named for a task can be used.
+
+    Raises:
+        SamplesFileError: none of the files is of the task, or there is no such scorer.
+    """
+    names = [named["task"] for file in files if (named := FILE_NAME.fullmatch(file.name))]
+    known = [*completion_scorers(), AS_LOGGED]
+    for task, scorer in scorers.items():
+        if task not in names:
+            raise SamplesFileError(
+                f"--scorer {task}={scorer}: no task {task!r} was imported, and nothing else; the"
+                f" files are of {', '.join(sorted(set(names))) or 'none'}"
+            )
+        if scorer not in known:
+            raise SamplesFileError(
+                f"--scorer {task}={scorer}: there is no scorer {scorer!r} of completions; there"
+                f" are {', '.join(known)}"
+            )
+
+
+def sample_files(
+    paths: Iterable[Path], on_missing: Callable[[SamplesFileError], None] | None = None
+) -> list[Path]:
     """The files that are named, and those in folders that are named, however deep.
+
+    `on_missing` is told of what is not there, if it is given.
 
     Raises:
         SamplesFileError: there is no such file, or nothing to import in a folder.
     """
+
+    def missing(message: str) -> None:
+        if on_missing is None:
+            raise SamplesFileError(message)
+        on_missing(SamplesFileError(message))
+
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
@@ -45,12 +76,12 @@ def sample_files(paths: Iterable[Path]) -> list[Path]:
                 file for file in path.rglob("samples_*.jsonl") if FILE_NAME.fullmatch(file.name)
             )
             if not inside:
-                raise SamplesFileError(f"{path} has no files named samples_<task>_<time>.jsonl")
+                missing(f"{path} has no files named samples_<task>_<time>.jsonl")
             found += inside
         elif path.exists():
             found.append(path)
         else:
-            raise SamplesFileError(f"there is no {path}")
+            missing(f"there is no {path}")
     return list(dict.fromkeys(found))
 
 
@@ -64,6 +95,8 @@ def import_samples(
 ) -> Imported:
     """Write the shards of one file of logged samples; `load` brings them into the raw store.
 
+    All of them or none: they are a set, which is loaded in one transaction.
+
     A file is a run. Its name is a hash of model, revision, task, scorer and the file's bytes, not
     of the file's name or its time: the same log again adds nothing, wherever it was copied to, and
     a log with anything else in it is another run, which cannot get into the way of the first.
@@ -74,8 +107,12 @@ def import_samples(
     Raises:
         SamplesFileError: the file cannot be read, nobody says which model answered, or the scorer
             is not one for completions.
+        DiskError: the shards cannot be written; none is left.
     """
-    file = open_samples(path)
+    try:
+        file = open_samples(path)
+    except OSError as error:
+        raise SamplesFileError(f"{path} cannot be read ({error.strerror})") from error
     model = model_id or file.model_name
     if model is None:
         raise SamplesFileError(

@@ -95,7 +95,7 @@ def understand(samples: Iterable[LoggedSample], wanted: str, name: str) -> Readi
         filter_name: next(iter(metrics), None) for filter_name, metrics in seen.metrics.items()
     }
     if wanted not in ("", AS_LOGGED):
-        known = _completion_scorers()
+        known = completion_scorers()
         if form != "generation" or wanted not in known:
             raise SamplesFileError(
                 f"{name}: {wanted!r} cannot score samples of the form {form};"
@@ -121,7 +121,8 @@ def _agrees(sample: LoggedSample, reading: GoldReading) -> bool:
     return logged is None or logged == float(values.index(max(values)) == gold)
 
 
-def _completion_scorers() -> list[str]:
+def completion_scorers() -> list[str]:
+    """The scorers of this project that take a completion."""
     with _SCORERS.open(encoding="utf-8", newline="") as rows:
         return [
             row["scorer_id"]

@@ -17,10 +17,11 @@ import pyarrow as pa
 from inference.exchange.logged_samples import NO_FILTER
 from inference.planning.requests import prompt_id
 from inference.provenance import code_commit, code_version
-from warehouse.shard_files import SCHEMAS, write_shard
+from warehouse.shard_files import SCHEMAS, SET, write_shard
+from warehouse.whole_files import whole_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -62,8 +63,17 @@ class LoggedRun:
 def write_samples(
     run: LoggedRun, samples: Iterable[LoggedSample], folder: Path
 ) -> dict[str, set[str]]:
-    """Write the shards of a run; the hashes of its items, by benchmark."""
-    writer = _Writer(folder, run.session_id)
+    """Write the shards of a run, as one set; the hashes of its items, by benchmark.
+
+    Raises:
+        DiskError: they could not all be written, and none was.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with whole_folder(folder / f"{run.session_id}{SET}") as place:
+        return _write(run, samples, _Writer(place, run.session_id))
+
+
+def _write(run: LoggedRun, samples: Iterable[LoggedSample], writer: _Writer) -> dict[str, set[str]]:
     benchmark_ids = list(dict.fromkeys(run.benchmark_ids.values()))
     writer.write("session", [_session(run, benchmark_ids)])
     writer.write("files", [_file(run, benchmark_id) for benchmark_id in benchmark_ids])
@@ -98,6 +108,51 @@ def write_samples(
 def hash_of(*parts: str) -> str:
     """32 hexadecimal digits that name `parts`."""
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()[:32]
+
+
+def imported_item_hash(
+    harness: str,
+    benchmark_id: str,
+    doc_id: str,
+    doc: str,
+    target: str,
+    gold_index: int | None,
+    choices: Sequence[str],
+) -> str:
+    """Name of an item that the harness logged, by its content."""
+    # With the gold: another log of the task may leave another one to be read out of it.
+    return hash_of(harness, benchmark_id, doc_id, doc, target, str(gold_index), *choices)
+
+
+def imported_request_id(
+    harness: str,
+    digest: str,
+    model_id: str,
+    model_revision: str,
+    doc_id: str,
+    *,
+    purpose: str,
+    variant_index: int,
+    sample_index: int,
+    prompt: str,
+    continuations: Sequence[str],
+    decoding: str,
+) -> str:
+    """Name of a request that the harness logged in the file with that digest."""
+    # With the file: what one engine answered is never taken for what another would.
+    return hash_of(
+        harness,
+        digest,
+        model_id,
+        model_revision,
+        doc_id,
+        purpose,
+        str(variant_index),
+        str(sample_index),
+        prompt,
+        *continuations,
+        decoding,
+    )
 
 
 def _session(run: LoggedRun, benchmark_ids: list[str]) -> dict[str, Any]:
@@ -138,15 +193,14 @@ def _item(run: LoggedRun, sample: LoggedSample, benchmark_id: str) -> dict[str, 
     gold_index = sample.gold_index(run.reading.gold) if run.reading.gold else None
     place = sample.doc_id
     return {
-        # With the gold: another log of the task may leave another one to be read out of it.
-        "item_hash": hash_of(
+        "item_hash": imported_item_hash(
             run.engine,
             benchmark_id,
             sample.doc_id,
             sample.doc,
             sample.target,
-            str(gold_index),
-            *sample.choices,
+            gold_index,
+            sample.choices,
         ),
         "item_set": "imported",
         "benchmark_id": benchmark_id,
@@ -166,19 +220,18 @@ def _item(run: LoggedRun, sample: LoggedSample, benchmark_id: str) -> dict[str, 
 def _request(
     run: LoggedRun, sample: LoggedSample, request: LoggedRequest, item: dict[str, Any]
 ) -> dict[str, Any]:
-    # With the file: what one engine answered is never taken for what another would.
-    request_id = hash_of(
+    request_id = imported_request_id(
         run.engine,
         run.digest,
         run.model_id,
         run.model_revision,
         sample.doc_id,
-        request.purpose,
-        str(request.variant_index),
-        str(request.sample_index),
-        request.prompt,
-        *request.continuations,
-        request.decoding,
+        purpose=request.purpose,
+        variant_index=request.variant_index,
+        sample_index=request.sample_index,
+        prompt=request.prompt,
+        continuations=request.continuations,
+        decoding=request.decoding,
     )
     return {
         "run_id": run.run_id,
@@ -248,7 +301,6 @@ class _Writer:
         self._folder = folder
         self._session_id = session_id
         self._number = 0
-        folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, kind: ShardKind, rows: list[dict[str, Any]]) -> None:
         if rows:

@@ -117,7 +117,7 @@ def measure(
 
 def _load(shards: Path, store: Path, on_refused: Callable[[str], None]) -> None:
     report = load(shards, store)
-    for message in report.damaged + report.newer:
+    for message in report.refused:
         on_refused(message)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -68,6 +69,14 @@ class Items(NamedTuple):
 
     test: list[Item]
     pool: list[Item]
+
+
+def item_hash_of_content(
+    benchmark_id: str, item_id: str, content: tuple[object, ...], gold_index: int | None
+) -> str:
+    """Name of the item with that `Item.content`: 32 hexadecimal digits of its sha256."""
+    named = [benchmark_id, item_id, *content, gold_index]
+    return hashlib.sha256(json.dumps(named, ensure_ascii=False).encode()).hexdigest()[:32]
 
 
 def read_items(benchmark: Benchmark, files: list[BenchmarkFile]) -> Items:

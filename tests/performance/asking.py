@@ -33,6 +33,7 @@ from inference.asking.client import Client, ClientSettings, bundles
 from inference.asking.recording import Recorder
 from inference.planning.requests import Model, Request, Sampling, prompt_id, request_id
 from tests.dbt_project import REPOSITORY
+from tests.warehouse.test_checking import VALID
 from warehouse.loading import load
 from warehouse.shard_files import SCHEMAS
 
@@ -117,7 +118,7 @@ def measure(url: str, count: int, folder: Path) -> float:
     asked = time.perf_counter()
     report = load(folder, folder / "generations.duckdb")
     loaded = time.perf_counter()
-    assert not report.damaged
+    assert not report.refused
     with duckdb.connect(str(folder / "generations.duckdb"), read_only=True) as connection:
         found = connection.execute(
             """
@@ -166,6 +167,9 @@ async def ask(
     generator = random.Random(1)
     text = text_of_two_kilobytes(generator)
     recorder = Recorder(folder, "session", row_limit=65_536)
+    for kind, one in (("session", VALID["session"][1]), ("items", VALID["item"][1])):
+        row = dict.fromkeys(SCHEMAS[kind].names) | one
+        await recorder.write(kind, [row | {"session_id": "session", "benchmark_id": "stub"}])
     settings = ClientSettings(concurrency=8, batch_size=64)
     async with Client([url], settings) as client:
         for start in range(0, count, CHUNK):
@@ -189,7 +193,7 @@ def plan_columns(requests: list[Request]) -> dict[str, list[object]]:
         "run_id": "run",
         "benchmark_id": "stub",
         "protocol_version": "1",
-        "scorer": "none",
+        "scorer": "as_logged",
         "sample_index": 0,
         "variant_index": 0,
         "purpose": "answer",
@@ -205,7 +209,7 @@ def plan_columns(requests: list[Request]) -> dict[str, list[object]]:
     }
     columns = {name: [value] * count for name, value in constants.items()}
     columns["request_id"] = [one.request_id for one in requests]
-    columns["item_hash"] = [one.request_id for one in requests]
+    columns["item_hash"] = ["i"] * count
     columns["prompt_id"] = [prompt_id(one.prompt) for one in requests]
     columns["prompt_text"] = [one.prompt for one in requests]
     return {name: columns[name] for name in SCHEMAS["requests"].names}

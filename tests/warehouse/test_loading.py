@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,10 +17,12 @@ import pyarrow as pa
 import pytest
 
 from tests.dbt_project import REPOSITORY
+from tests.warehouse.test_checking import VALID
 from warehouse.errors import RawStoreBusyError, RawStoreUnreadableError
 from warehouse.loading import load
 from warehouse.raw_store import open_raw_store
 from warehouse.shard_files import SCHEMAS, shard_files, write_shard
+from warehouse.whole_files import whole_file
 
 EVALWH = str(Path(sys.executable).parent / "evalwh")
 
@@ -59,7 +63,7 @@ def counts(store: Path) -> tuple[int, int, int]:
             select
                 (select count(*) from raw.answers),
                 (select count(distinct request_id) from raw.answers),
-                (select count(*) from raw.loaded_shards)"""
+                (select count(*) from raw.loaded_shards where kind = 'answers')"""
         ).fetchone()
 
 
@@ -68,8 +72,25 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "shards"
 
 
+@pytest.fixture(scope="module")
+def asked_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A raw store in which the requests are that are answered here."""
+    folder = tmp_path_factory.mktemp("asked")
+    asked = VALID["request"][1] | {"kind": "generation", "continuations": []}
+    requests = [asked | {"request_id": f"request {number}"} for number in range(1500)]
+    session = VALID["session"][1] | {"session_id": "session"}
+    for number, (kind, rows) in enumerate(
+        (("session", [session]), ("items", [VALID["item"][1]]), ("requests", requests))
+    ):
+        table = pa.Table.from_pylist(rows, schema=SCHEMAS[kind])
+        write_shard(folder, "session", number, kind, table)
+    assert load(folder, folder / "generations.duckdb").refused == []
+    return folder / "generations.duckdb"
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Path:
+def store(tmp_path: Path, asked_store: Path) -> Path:
+    shutil.copy(asked_store, tmp_path)
     return tmp_path / "generations.duckdb"
 
 
@@ -210,3 +231,86 @@ def test_shards_of_the_project_are_loaded_and_left_where_they_are(folder, store)
     assert load(folder, store, keep_files=True).shard_count == 1
     assert load(folder, store, keep_files=True).shard_count == 0
     assert len(list(shard_files(folder))) == 1
+
+
+def test_what_is_named_like_a_shard_and_cannot_be_read_is_named_and_left(folder, store):
+    write(folder, 0, 0)
+    shard = write(folder, 1, 10)
+    name = "session.00000{}.answers.0123456789abcdef.parquet"
+    (folder / name.format(2)).mkdir()
+    (folder / name.format(3)).symlink_to(folder / "nowhere")
+    (folder / name.format(4)).symlink_to(folder / name.format(4))
+    for _ in range(2):
+        report = load(folder, store)
+        assert len(report.unreadable) == 3
+        for number, message in zip((2, 3, 4), report.unreadable, strict=True):
+            assert name.format(number) in message
+            assert "stays where it is" in message
+    assert report.damaged == []
+    assert counts(store) == (20, 20, 2)
+    assert (folder / "loaded" / shard.name).exists()
+    assert len(list(shard_files(folder))) == 3
+
+
+def test_a_store_or_log_that_is_lost_is_filled_again_from_what_was_loaded(asked_store, tmp_path):
+    folder, store = tmp_path / "shards", tmp_path / "lost.duckdb"
+    shutil.copytree(asked_store.parent / "loaded", folder)
+    write(folder, 7, 0)
+    assert load(folder, store).shard_count == 4
+    before = store.read_bytes()
+    late = write(folder, 8, 10)
+    assert load(folder, store).shard_count == 1
+    # As if what came last had been in a log that is lost.
+    store.write_bytes(before)
+    assert load(folder, store).shard_count == 1
+    assert counts(store) == (20, 20, 2)
+    store.unlink()
+    assert load(folder, store).shard_count == 5
+    assert counts(store) == (20, 20, 2)
+    assert (folder / "loaded" / late.name).exists()
+    assert load(folder, store).shard_count == 0
+
+
+def test_a_damaged_shard_among_the_loaded_is_set_aside_when_it_is_needed(folder, store):
+    shard = write(folder, 0, 0)
+    lost = store.read_bytes()
+    load(folder, store)
+    os.truncate(folder / "loaded" / shard.name, 100)
+    assert load(folder, store).refused == []
+    store.write_bytes(lost)
+    (message,) = load(folder, store).damaged
+    assert str(folder / "loaded" / shard.name) in message
+    assert (folder / "damaged" / shard.name).exists()
+
+
+def test_what_a_killed_process_left_half_written_goes_at_the_next_start(folder, store):
+    write(folder, 0, 0)
+    script = (
+        "import os, sys; from pathlib import Path; from warehouse.whole_files import whole_file\n"
+        "with whole_file(Path(sys.argv[1])) as path: path.write_text('half'); os._exit(1)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(folder / "x.parquet")], check=False)
+    (left,) = folder.glob(".*.tmp")
+    with whole_file(folder / "y.parquet") as own:
+        own.write_text("half")
+        elsewhere = left.with_name(re.sub("[0-9a-f]{6}-", "ffffff-", left.name))
+        elsewhere.write_text("half")
+        load(folder, store)
+        assert sorted(folder.glob(".*.tmp")) == sorted([own, elsewhere])
+        os.utime(elsewhere, (0, 0))
+        load(folder, store)
+        assert list(folder.glob(".*.tmp")) == [own]
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o027])
+def test_shards_and_store_have_the_mode_that_the_umask_leaves(mask, folder, tmp_path):
+    before = os.umask(mask)
+    try:
+        shard = write(folder, 0, 0)
+        with open_raw_store(tmp_path / "new.duckdb") as connection:
+            connection.execute("create table kept (id integer)")
+            made = [shard.path, *tmp_path.glob("new.duckdb*")]
+            assert len(made) == 3
+            assert {path.stat().st_mode & 0o777 for path in made} == {0o666 & ~mask}
+    finally:
+        os.umask(before)

@@ -31,6 +31,7 @@ from tests.dbt_project import REPOSITORY
 from tests.inference.asking.stub_server import MODEL, answers, stub_server
 from tests.warehouse.written_shards import write_as_shard
 from warehouse.loading import load
+from warehouse.repairing import repair
 from warehouse.shard_files import VERSION_KEY, shard_files
 
 EVALWH = str(Path(sys.executable).parent / "evalwh")
@@ -426,3 +427,101 @@ def test_adding_a_benchmark_is_adding_a_folder(config, tmp_path):
         text.replace('benchmark_id = "gsm8k"', 'benchmark_id = "gsm8k_again"'), encoding="utf-8"
     )
     assert read_benchmark("gsm8k_again", folder=folder).few_shot.count == 4
+
+
+def damage(folder: Path, kind: str) -> Path:
+    """Flip a bit of the first shard of that kind; where it will be set aside."""
+    path = min(folder.glob(f"**/*.{kind}.*.parquet"))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    return folder / "damaged" / path.name
+
+
+def complete(config: RunConfig) -> list[tuple]:
+    """How many rows there are, and how many have what they name."""
+    return rows(
+        config,
+        """
+        select
+            (select count(*) from raw.run_requests),
+            (select count(*) from raw.run_requests semi join raw.items using (item_hash)
+                semi join raw.requests using (request_id)),
+            (select count(*) from raw.answers semi join raw.run_sessions using (session_id)),
+            (select count(*) > 0 from raw.run_files)""",
+    )
+
+
+@pytest.mark.parametrize("kind", ["session", "files", "items", "requests"])
+def test_what_a_damaged_shard_held_of_the_plan_comes_back_and_is_not_asked_again(kind, config):
+    config = dataclasses.replace(config, benchmark_ids=("gsm8k", "mmlu"))
+    with stub_server() as stub:
+        first = ask(config, stub)
+        aside = damage(config.shards, kind)
+        second = ask(config, stub)
+    count = first.planned_count
+    assert (second.answered_count, second.known_count) == (0, count)
+    (message,) = second.refused
+    assert aside.name in message
+    assert aside.exists()
+    assert complete(config) == [(count, count, count, True)]
+
+
+@pytest.mark.parametrize("kind", ["session", "files", "items", "requests"])
+def test_what_the_raw_store_has_lost_of_the_plan_is_written_again(kind, config):
+    config = dataclasses.replace(config, benchmark_ids=("gsm8k", "mmlu"))
+    tables = {
+        "session": ["run_sessions"],
+        "files": ["run_files"],
+        "items": ["items"],
+        "requests": ["requests", "prompts"],
+    }
+    with stub_server() as stub:
+        first = ask(config, stub)
+        before = complete(config)
+        with duckdb.connect(str(config.store)) as connection:
+            for table in tables[kind]:
+                connection.execute(f"delete from raw.{table}")
+        second = ask(config, stub)
+        if kind == "session":
+            # The plan cannot know it; its shard can.
+            repair(config.shards, config.store, "repaired")
+    assert (second.answered_count, second.known_count) == (0, first.planned_count)
+    assert complete(config) == before
+
+
+def test_nothing_is_asked_again_when_the_raw_store_is_lost(config):
+    with stub_server() as stub:
+        first = ask(config, stub)
+        load(config.shards, config.store)
+        config.store.unlink()
+        calls = len(stub.calls)
+        second = ask(config, stub)
+        assert len(stub.calls) == calls
+    assert (second.answered_count, second.known_count) == (0, first.planned_count)
+
+
+def test_status_leaves_out_what_is_damaged_and_says_so(config):
+    config = dataclasses.replace(config, benchmark_ids=("mmlu",))
+    with stub_server() as stub:
+        ask(config, stub)
+    (answers,) = config.shards.glob("*.answers.*")
+    os.truncate(answers, answers.stat().st_size - 1)
+    folder = config.shards / "session.000001.answers.0123456789abcdef.parquet"
+    folder.mkdir()
+    left_out: list[str] = []
+    assert [one[2:] for one in status(config.shards, config.store, left_out.append)] == [
+        (12, 0, 0, 0)
+    ]
+    assert (answers.name in left_out[0], folder.name in left_out[1]) == (True, True)
+    environment = {
+        **os.environ,
+        "EVALWH_SHARDS": str(config.shards),
+        "EVALWH_GENERATIONS": str(config.store),
+    }
+    said = subprocess.run(
+        [EVALWH, "status"], cwd=REPOSITORY, env=environment, capture_output=True, text=True
+    )
+    assert said.returncode == 0
+    assert "2 shards were left out" in said.stdout
+    assert answers.exists()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -15,8 +18,11 @@ from inference.errors import SamplesFileError
 from inference.exchange.importing import import_samples, sample_files
 from inference.exchange.lm_eval_samples import open_samples, read_samples
 from tests.conftest import LOGGED_ELSEWHERE
+from tests.dbt_project import REPOSITORY
 from warehouse.loading import load
 from warehouse.raw_store import open_raw_store
+from warehouse.repairing import repair
+from warehouse.shard_files import shard_sets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -463,3 +469,87 @@ def test_the_command_says_what_it_brought_and_what_it_could_not(tmp_path, monkey
             "select distinct model_id from raw.run_sessions order by all"
         ).fetchall()
     assert models == [("example/made-1b",), ("example/model",)]
+
+
+def test_an_import_that_is_killed_leaves_nothing_or_all(tmp_path):
+    script = """
+import os, sys
+from pathlib import Path
+import inference.exchange.sample_shards as module
+from inference.exchange.importing import import_samples
+
+write, count = module.write_shard, int(sys.argv[3])
+
+def killed(*arguments):
+    global count
+    if count == 0:
+        os._exit(9)
+    count -= 1
+    return write(*arguments)
+
+module.write_shard = killed
+import_samples(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+    store = tmp_path / "generations.duckdb"
+    for count in (1, 3, 5):
+        command = [sys.executable, "-c", script, str(the_file("sums")), str(tmp_path / "shards")]
+        killed = subprocess.run([*command, str(count)], cwd=REPOSITORY, check=False)
+        assert killed.returncode == 9
+        assert len(list((tmp_path / "shards").iterdir())) == 1
+        assert load(tmp_path / "shards", store).shard_count == 0
+        # What was half-written is gone.
+        assert list((tmp_path / "shards").iterdir()) == []
+    import_samples(the_file("sums"), tmp_path / "shards")
+    assert load(tmp_path / "shards", store).refused == []
+    assert not shard_sets(tmp_path / "shards")
+
+
+def test_a_file_with_one_damaged_shard_is_loaded_as_a_whole_or_not(tmp_path):
+    import_samples(the_file("sums"), tmp_path / "shards")
+    (place,) = shard_sets(tmp_path / "shards")
+    (answers,) = place.glob("*.answers.*")
+    content = answers.read_bytes()
+    os.truncate(answers, 100)
+    (message,) = load(tmp_path / "shards", tmp_path / "store").damaged
+    assert answers.name in message
+    with open_raw_store(tmp_path / "store", read_only=True) as connection:
+        for table in ("run_sessions", "items", "requests", "loaded_shards"):
+            assert connection.execute(f"select count(*) from raw.{table}").fetchall() == [(0,)]
+    (tmp_path / "shards" / "damaged" / place.name / answers.name).write_bytes(content)
+    assert repair(tmp_path / "shards", tmp_path / "store", "again").refused == []
+    with open_raw_store(tmp_path / "store", read_only=True) as connection:
+        assert connection.execute("select count(*) > 0 from raw.answers").fetchall() == [(True,)]
+
+
+def test_a_bad_file_stops_no_other_and_a_mistyped_option_stops_all(tmp_path, monkeypatch):
+    monkeypatch.setenv("EVALWH_GENERATIONS", str(tmp_path / "generations.duckdb"))
+    monkeypatch.setenv("EVALWH_SHARDS", str(tmp_path / "shards"))
+
+    def typed(*arguments: str) -> tuple[int, str]:
+        result = CliRunner().invoke(main, ["import", *arguments])
+        return result.exit_code, result.output
+
+    for scorer in ("sums=gsm8k_strikt", "summs=gsm8k_strict"):
+        code, output = typed(str(LOGGED_ELSEWHERE), "--scorer", scorer)
+        assert (code, scorer in output) == (1, True)
+        assert not (tmp_path / "shards").exists()
+    half = write_samples(tmp_path, completed(), completed(doc_id=1, resps=[["\ud800"]]), task="a")
+    other = write_samples(tmp_path, completed(), completed(doc={"question": "!"}), task="b")
+    folder = tmp_path / f"samples_c_{TIME}.jsonl"
+    folder.mkdir()
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    missing = tmp_path / "missing"
+    link = tmp_path / f"samples_d_{TIME}.jsonl"
+    link.symlink_to(missing)
+    names = [str(path) for path in (half, other, missing, empty, folder, link, the_file("sums"))]
+    code, output = typed(*names, "--model", "example/model")
+    assert code == 1
+    assert f"{half}, line 2 has half a character" in output
+    assert f"{other}, line 2: document 0 was there already" in output
+    for path in (missing, empty, folder, link):
+        assert str(path) in output
+    assert "sums/strict-match: 3 items" in output
+    with open_raw_store(tmp_path / "generations.duckdb", read_only=True) as connection:
+        runs = connection.execute("select count(distinct run_id) from raw.run_requests")
+        assert runs.fetchall() == [(1,)]
