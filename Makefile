@@ -12,8 +12,8 @@ FAILED := $(VENV)/build.failed
 SQL := models analyses tests/warehouse warehouse/macros warehouse/migrations inference/benchmarks
 YAML := models analyses warehouse/macros warehouse/seeds $(wildcard *.yml .*.yaml .yamllint)
 SGLANG := .venv-sglang
-# Pages and the sandbox's worker do their work when they are imported; dbt models are documented by dbt.
-API := app '!app.main' '!app.views' inference '!inference.measuring.sandbox_worker' warehouse \
+# Pages do their work when they are imported; dbt models are documented by dbt.
+API := app '!app.main' '!app.views' inference warehouse \
 	$(subst /,.,$(basename $(wildcard models/estimation/*.py)))
 # -qq: warnings about the machine's own pip settings would bury what matters; errors still show.
 INSTALL := $(BIN)/python -m pip install -qq -c $(LOCK) -e

@@ -424,12 +424,24 @@ def measure() -> None:
             refused[message] = None
             echo(message, err=True)
 
+    not_run: list[str] = []
     with errors_as_messages():
-        done = measure_completions(shards_path(), raw_store_path(), say, refuse)
+        done = measure_completions(
+            shards_path(), raw_store_path(), say, refuse, on_unscored=not_run.append
+        )
+    if done.get("program_outcomes"):
+        from inference.measuring.sandbox import missing_layers
+
+        for layer in missing_layers():
+            click.echo(f"sandbox without: {layer}")
+    for message in not_run:
+        click.echo(message, err=True)
     if not any(done.values()):
         echo("Every completion that needs measuring has been measured.")
     if refused:
         raise click.ClickException(f"{len(refused)} shards could not be loaded")
+    if not_run:
+        raise click.ClickException("some programs have no outcome yet: run `evalwh measure` again")
 
 
 @click.command()

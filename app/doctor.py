@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from inference.errors import DeclarationError, SandboxError
-from inference.measuring.sandbox import check_sandbox
+from inference.measuring.sandbox import check_sandbox, missing_layers
 from inference.planning.declarations import benchmark_ids, read_benchmark
 from warehouse.connection import connect_read_only, warehouse_path
 from warehouse.errors import WarehouseError
@@ -223,7 +223,11 @@ def sandbox() -> Finding:
             advice += " On Debian and Ubuntu: apt-get install bubblewrap."
         advice += "".join(f" {setting}." for setting in _closed_namespaces())
         return Finding("sandbox", False, False, str(error), advice)
-    return Finding("sandbox", True, False, f"{shutil.which('bwrap')} ran a program")
+    found = f"{shutil.which('bwrap')} ran a program in namespaces and behind a filter of its own"
+    missing = missing_layers()
+    if not missing:
+        return Finding("sandbox", True, False, f"{found}, with all layers")
+    return Finding("sandbox", True, False, f"{found}; without: {'; '.join(missing)}")
 
 
 SETTINGS = {

@@ -81,11 +81,13 @@ def measure(
     store: Path,
     on_measured: Callable[[Measure, int, int], None],
     on_refused: Callable[[str], None] = lambda _: None,
+    on_unscored: Callable[[str], None] = lambda _: None,
 ) -> dict[str, int]:
     """Measure what is in the raw store and not measured, and bring the results into it.
 
     `on_measured` is told the measure, how many are done, and how many there are to do;
-    `on_refused` gets a message about each shard that could not be loaded. Results are
+    `on_refused` gets a message about each shard that could not be loaded, `on_unscored` one about
+    programs that the machine did not run, which have no score until another call. Results are
     written every few thousand, so that a call that is killed is gone on with by the next.
     Returns the number of completions measured, by table.
 
@@ -109,10 +111,27 @@ def measure(
                 write_shard(shards, session, number, one.shard_kind, table)
                 number += 1
                 done[one.table] += len(chunk)
+                for message in _not_run(table):
+                    on_unscored(message)
                 on_measured(one, done[one.table], total)
     finally:
         _load(shards, store, on_refused)
     return done
+
+
+def _not_run(table: pa.Table) -> Iterator[str]:
+    """A sentence for each reason that programs were not run for, naming the first of them."""
+    if "outcome" not in table.column_names:
+        return
+    by_reason: dict[str, list[str]] = {}
+    for row in table.select(["request_id", "outcome", "error_head"]).to_pylist():
+        if row["outcome"] == "sandbox_error":
+            by_reason.setdefault(row["error_head"], []).append(row["request_id"])
+    for reason, requests in by_reason.items():
+        yield (
+            f"{len(requests)} programs were not run, the first of them that of request"
+            f" {requests[0]}: {reason}"
+        )
 
 
 def _load(shards: Path, store: Path, on_refused: Callable[[str], None]) -> None:

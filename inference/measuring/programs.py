@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from inference.measuring.sandbox import Sandbox, check_sandbox
+from inference.measuring.sandbox import Program, Sandbox, check_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,10 +20,22 @@ STOP_WORDS = ("\nclass", "\ndef", "\n#", "\n@", "\nprint", "\nif", "\n```", "<fi
 
 
 def program_of(fields: dict[str, str], completion: str) -> str:
-    """The text that is executed: prompt, completion, the item's test, and a call of it."""
+    """The text that the reference executes: the parts of `parts_of`, one after the other."""
+    parts = parts_of(fields, completion)
+    return parts.answer + parts.checks
+
+
+def parts_of(fields: dict[str, str], completion: str) -> Program:
+    """What is executed: prompt and completion, and apart from them the item's test and its call."""
     ends = [at for word in STOP_WORDS if (at := completion.find(word)) >= 0]
     completion = completion[: min(ends, default=len(completion))]
-    return f"{fields['prompt']}{completion}\n\n{fields['test']}\ncheck({fields['entry_point']})"
+    entry_point = fields["entry_point"]
+    return Program(
+        given=fields["prompt"],
+        answer=f"{fields['prompt']}{completion}\n\n",
+        checks=f"{fields['test']}\ncheck({entry_point})",
+        entry_point=entry_point,
+    )
 
 
 def outcomes(completions: Iterable[tuple[str, str]]) -> Iterator[ProgramResult]:
@@ -35,5 +47,5 @@ def outcomes(completions: Iterable[tuple[str, str]]) -> Iterator[ProgramResult]:
     check_sandbox()
     with Sandbox() as sandbox:
         yield from sandbox.run_all(
-            program_of(json.loads(fields), completion) for fields, completion in completions
+            parts_of(json.loads(fields), completion) for fields, completion in completions
         )

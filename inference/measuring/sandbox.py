@@ -1,18 +1,20 @@
 """Sandbox: generated programs, run where they can do no harm.
 
 Every worker is a bare Python interpreter in namespaces of its own, which bubblewrap makes: no
-network, no files of this machine but the interpreter and its libraries, a small scratch folder in
-memory, no environment, no other processes. Each program is a child of the worker with limits on
-time, memory, processes and files; all that it leaves behind is ended and removed before the next.
+network, no files of this machine but the interpreter and its libraries, no environment. For each
+program it makes two processes in namespaces of their own again: a judge, and below it the process
+that runs the completion (see `inside/`). Neither sees the worker, and the completion does not see
+the judge; when the judge is ended, the kernel ends all that the program started, and its scratch
+folder, System V objects and network are gone with the namespaces.
 
-What is not guaranteed: a program and the checks of its result share a process, as in every runner
-of HumanEval. A program that ends early, prints or exits as it likes does not pass; one written
-against this very runner, which looks for the runner's secret in the frames above its own, could.
-It would gain a false score, nothing else.
+bubblewrap alone makes one sandbox per interpreter, which takes 20 ms and more to start; other
+packages (nsjail, sandlock) likewise start an executable per program. Here an interpreter that has
+its modules already is forked, at a tenth of that.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -24,11 +26,14 @@ import sysconfig
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from inference.errors import SandboxError
+from inference.measuring.control_groups import ControlGroup, base
+from inference.measuring.inside.worker import SECONDS_BETWEEN_LOOKS
+from inference.measuring.system_calls import filter_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,13 +41,26 @@ if TYPE_CHECKING:
 
 Outcome = Literal["passed", "failed", "timed_out", "killed_memory", "sandbox_error"]
 
-WORKER = Path(__file__).with_name("sandbox_worker.py")
+INSIDE = Path(__file__).with_name("inside")
+WORKER = INSIDE / "worker.py"
 
 GRACE_SECONDS = 15.0
 """A worker that has not answered so long after a program's time is taken for dead."""
 
+ATTEMPTS = 3
+"""Workers that a program is given before its outcome is sandbox_error."""
+
+PROGRAM_CHARACTERS = 8 << 20
+"""What is longer is no program: reading it would take the time and memory of running it."""
+
 FIRST_USER_ID = 1_500_000_000
-"""Users that no machine has: as root, each worker gives its programs one of their own."""
+"""Users that no machine has: as root, each program runs as one of its own."""
+
+USERS = 512
+"""Of each process that has sandboxes, divided among its workers."""
+
+WORKER_BYTES = 256 << 20
+"""What a worker and a judge may take besides a program, in a control group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +71,9 @@ class Limits:
     cpu_seconds: int = 4
     """For each process of the program."""
     memory_bytes: int = 512 << 20
-    """Address space of each process of the program."""
+    """Address space of each process of the program, and of all of them together."""
     process_count: int = 16
-    """Processes and threads at the same time."""
+    """Processes and threads at the same time, the two that every program has among them."""
     file_bytes: int = 16 << 20
     """Of each file."""
     scratch_bytes: int = 64 << 20
@@ -63,14 +81,53 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Program:
+    """A program whose checks are told apart from what a model wrote, which never gets to see them.
+
+    As one text, `answer`, `checks` follow each other; of a program that is given as a text, the
+    assertions at its end are taken for its checks.
+    """
+
+    given: str
+    """The task as the model was shown it; the checks may use what it defines."""
+    answer: str
+    """The task and the completion."""
+    checks: str
+    """Python that calls `entry_point`, and raises if the completion is wrong."""
+    entry_point: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProgramResult:
     """What became of a program."""
 
     outcome: Outcome
-    """sandbox_error says nothing about the program; it is to be run again."""
+    """sandbox_error: the machine did not run the program, whatever that was, though it was asked
+    several times; it is to be run again. What a program does to itself is never one."""
     error_head: str
     """What went wrong, up to 500 characters; empty if it passed."""
     wall_seconds: float
+
+
+def missing_layers() -> list[str]:
+    """What this machine does not give to the sandbox, and what holds in its stead.
+
+    Without the rest (namespaces of every kind, the filter of system calls) no program is run.
+    """
+    found = []
+    if os.geteuid() != 0:
+        found.append(
+            "programs run as this user, kept apart by their namespaces; as root each would have a"
+            " user of its own"
+        )
+    folder, why = base()
+    if folder is None:
+        found.append(
+            f"no control group of version 2 ({why}): a program's memory is limited by the address"
+            " space of its processes together, looked at"
+            f" {1 / SECONDS_BETWEEN_LOOKS:.0f} times a second"
+        )
+    return found
 
 
 def check_sandbox() -> None:
@@ -107,7 +164,7 @@ class Sandbox:
         """Start the workers."""
         try:
             for number in range(self._count):
-                worker = _Worker(self._limits, number)
+                worker = _Worker(self._limits, number, self._count)
                 self._all.append(worker)
                 worker.start()
                 self._workers.put(worker)
@@ -129,7 +186,7 @@ class Sandbox:
         for worker in self._all:
             worker.stop()
 
-    def run_all(self, programs: Iterable[str]) -> Iterator[ProgramResult]:
+    def run_all(self, programs: Iterable[str | Program]) -> Iterator[ProgramResult]:
         """What becomes of each program, in their order; a few are run ahead."""
         pending: deque[Future[ProgramResult]] = deque()
         with ThreadPoolExecutor(self._count) as threads:
@@ -144,7 +201,7 @@ class Sandbox:
                 for future in pending:
                     future.cancel()
 
-    def _run(self, program: str) -> ProgramResult:
+    def _run(self, program: str | Program) -> ProgramResult:
         worker = self._workers.get()
         try:
             return worker.run(program)
@@ -155,15 +212,22 @@ class Sandbox:
 class _Worker:
     """A sandboxed interpreter, replaced whenever it does not answer as it should."""
 
-    def __init__(self, limits: Limits, number: int) -> None:
+    def __init__(self, limits: Limits, number: int, count: int) -> None:
         self._limits = limits
         self._process: subprocess.Popen[bytes] | None = None
-        self._request_limits = {
-            "wall_seconds": limits.wall_seconds,
+        self._group: ControlGroup | None = None
+        users = max(1, USERS // count)
+        is_root = os.geteuid() == 0
+        self._settings = {
+            "filter": filter_of().hex(),
             # The kernel does not hold root to a number of processes.
-            "user_id": FIRST_USER_ID + os.getpid() * 64 + number % 64
-            if os.geteuid() == 0
+            "first_user_id": FIRST_USER_ID + os.getpid() * USERS + number * users
+            if is_root
             else None,
+            "user_count": users,
+            "wall_seconds": limits.wall_seconds,
+            "memory_bytes": limits.memory_bytes,
+            "scratch_bytes": limits.scratch_bytes,
             "resources": {
                 "RLIMIT_CPU": limits.cpu_seconds,
                 "RLIMIT_AS": limits.memory_bytes,
@@ -171,55 +235,93 @@ class _Worker:
                 "RLIMIT_FSIZE": limits.file_bytes,
                 "RLIMIT_NOFILE": 64,
                 "RLIMIT_CORE": 0,
+                "RLIMIT_MEMLOCK": 0,
+                "RLIMIT_MSGQUEUE": 0,
+                "RLIMIT_SIGPENDING": 64,
+                "RLIMIT_NICE": 0,
+                "RLIMIT_RTPRIO": 0,
             },
         }
 
     def start(self) -> None:
+        """Start the interpreter, with all that its first program needs.
+
+        Raises:
+            SandboxError: it does not start.
+        """
+        command = _sandboxed()
+        folder, _ = base()
+        if folder is not None:
+            try:
+                self._group = ControlGroup(
+                    folder,
+                    memory_bytes=self._limits.memory_bytes
+                    + self._limits.scratch_bytes
+                    + WORKER_BYTES,
+                    # bubblewrap and the worker besides.
+                    process_count=self._limits.process_count + 3,
+                )
+            except OSError as error:
+                raise SandboxError(f"no control group can be made in {folder}: {error}") from error
+            command = self._group.entered(command)
         self._process = subprocess.Popen(
-            _sandboxed(self._limits),
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={},
             start_new_session=True,
         )
-        if self._read(GRACE_SECONDS) is None:
+        reply = self._ask(self._settings, GRACE_SECONDS)
+        if reply is None or reply["outcome"] != "ready":
             self._process.kill()
             _, said = self._process.communicate()
+            why = reply["error_head"] if reply else said.decode(errors="replace").strip()
+            self.stop()
             raise SandboxError(
-                "the sandbox cannot be built on this machine; bubblewrap said:"
-                f" {said.decode(errors='replace').strip()[:500] or 'nothing'}. It needs user"
-                " namespaces (in a container: --security-opt seccomp=unconfined, or --privileged)"
+                "the sandbox cannot be built on this machine; it said:"
+                f" {why[-500:] or 'nothing'}. It needs bubblewrap, user namespaces that may be"
+                " nested, and seccomp (in a container: --security-opt seccomp=unconfined, or"
+                " --privileged)"
             )
 
-    def run(self, program: str) -> ProgramResult:
-        for _ in range(2):
+    def run(self, program: str | Program) -> ProgramResult:
+        # Lone surrogates are no text, but a model's program may have them.
+        request = {"text": program} if isinstance(program, str) else asdict(program)
+        if sum(map(len, request.values())) > PROGRAM_CHARACTERS:
+            text = f"it has more than {PROGRAM_CHARACTERS:,} characters"
+            return ProgramResult("failed", text, 0.0)
+        why = ""
+        for attempt in range(1, ATTEMPTS + 1):
             # A worker ends with the thread that started it, which may have been of another call.
             if self._process is not None and self._process.poll() is not None:
                 self.stop()
             if self._process is None:
-                self.start()
-            reply = self._ask(program)
-            if reply is not None:
-                if not reply["is_clean"]:
-                    self.stop()
-                return ProgramResult(
-                    reply["outcome"], reply["error_head"][:500], reply["wall_seconds"]
-                )
+                try:
+                    self.start()
+                except SandboxError as error:
+                    if attempt == ATTEMPTS:
+                        raise
+                    why = str(error)
+                    continue
+            reply = self._ask(request, self._limits.wall_seconds + GRACE_SECONDS)
+            if reply is not None and reply["outcome"] != "broken":
+                # As text that can be written: an error may say lone surrogates.
+                said = reply["error_head"].encode("utf-8", "replace").decode()
+                return ProgramResult(reply["outcome"], said[:500], reply["wall_seconds"])
+            why = reply["error_head"] if reply else "the worker ended"
             self.stop()
-        return ProgramResult("sandbox_error", "the worker ended twice", 0.0)
+        return ProgramResult("sandbox_error", f"{ATTEMPTS} times: {why}"[:500], 0.0)
 
-    def _ask(self, program: str) -> dict[str, Any] | None:
+    def _ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any] | None:
         assert self._process is not None
         assert self._process.stdin is not None
-        # Lone surrogates are no text, but a model's program may have them.
-        request = json.dumps({"program": program, "limits": self._request_limits})
         try:
-            self._process.stdin.write(request.encode() + b"\n")
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             return None
-        return self._read(self._limits.wall_seconds + GRACE_SECONDS)
+        return self._read(seconds)
 
     def _read(self, seconds: float) -> dict[str, Any] | None:
         """A line of the worker's; null if it ended or took too long."""
@@ -245,18 +347,24 @@ class _Worker:
         process.kill()
         for stream in (process.stdin, process.stdout, process.stderr):
             if stream is not None:
-                stream.close()
+                # What was not written yet has no reader any more.
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
         process.wait()
+        if self._group is not None:
+            self._group.remove()
+            self._group = None
 
 
-def _sandboxed(limits: Limits) -> list[str]:
+def _sandboxed() -> list[str]:
     program = shutil.which("bwrap")
     if program is None:
         raise SandboxError(
             "generated programs are run in a sandbox only, and bwrap is not installed: on Debian"
             " and Ubuntu, apt-get install bubblewrap"
         )
-    home = Path("/python")
+    home, site = Path("/python"), Path("/site")
+    package = site / "inference" / "measuring"
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     # At a place of its own: the folders above it may be closed to other users, as /root is.
     mounts = {
@@ -267,21 +375,22 @@ def _sandboxed(limits: Limits) -> list[str]:
         / "lib"
         / version,
         str(Path(sys.executable).resolve()): home / "bin" / "python",
-        str(WORKER): "/worker.py",
+        str(INSIDE): package / "inside",
     }
     if sysconfig.get_config_var("Py_ENABLE_SHARED"):
         name = sysconfig.get_config_var("INSTSONAME")
         mounts[f"{sysconfig.get_config_var('LIBDIR')}/{name}"] = home / "lib" / name
     arguments = [program, "--die-with-parent", "--new-session", "--as-pid-1", "--clearenv"]
     if os.geteuid() == 0:
-        # Without a namespace of users, so that programs can be another user; see _Worker.
+        # Without a namespace of users here, so that each program can be another user below.
         arguments += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
         arguments += ["--unshare-cgroup-try", "--cap-drop", "ALL"]
         for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_KILL"):
             arguments += ["--cap-add", capability]
     else:
         arguments += ["--unshare-all", "--cap-drop", "ALL"]
-    for folder in ("/usr", home, home / "lib", home / "bin"):
+    arguments += ["--hostname", "sandbox"]
+    for folder in ("/usr", home, home / "lib", home / "bin", site, package.parent, package):
         # Otherwise bubblewrap makes them for its own user only.
         arguments += ["--perms", "0755", "--dir", str(folder)]
     for source, target in mounts.items():
@@ -289,7 +398,13 @@ def _sandboxed(limits: Limits) -> list[str]:
             arguments += ["--ro-bind", source, str(target)]
     for device in ("/dev/null", "/dev/zero", "/dev/urandom"):
         arguments += ["--dev-bind", device, device]
-    arguments += ["--perms", "1777", "--size", str(limits.scratch_bytes), "--tmpfs", "/tmp"]
-    arguments += ["--setenv", "PYTHONHOME", str(home), "--chdir", "/tmp"]
-    arguments += ["--setenv", "LD_LIBRARY_PATH", str(home / "lib"), "--remount-ro", "/"]
-    return [*arguments, str(home / "bin" / "python"), "-S", "-B", "-s", "-P", "/worker.py"]
+    # Programs have scratch folders of their own over this one, and nothing where processes are.
+    arguments += ["--perms", "0755", "--dir", "/tmp", "--proc", "/proc", "--remount-ro", "/"]
+    for name, value in (
+        ("PYTHONHOME", home),
+        ("PYTHONPATH", site),
+        ("LD_LIBRARY_PATH", home / "lib"),
+    ):
+        arguments += ["--setenv", name, str(value)]
+    script = "from inference.measuring.inside.worker import main; main()"
+    return [*arguments, str(home / "bin" / "python"), "-S", "-B", "-s", "-P", "-c", script]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -65,8 +68,26 @@ def all_statistics(
 ) -> Iterator[TranslationStatistics]:
     """`translation_statistics` of each in turn, in several processes: nagisa takes 3 ms each."""
     # Forking would copy the threads of pyarrow and DuckDB in an unknown state.
-    with ProcessPoolExecutor(process_count, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        process_count, mp_context=get_context("spawn"), initializer=end_with_parent
+    ) as pool:
         yield from pool.map(_of_tuple, translations, chunksize=CHUNK)
+
+
+def end_with_parent() -> None:
+    """From now on this process ends when the one that started it does, however that ends.
+
+    Otherwise it would wait for work for ever: its siblings hold the same pipe open.
+    """
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def wait_and_end() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=wait_and_end, daemon=True).start()
 
 
 def _of_tuple(translation: tuple[MeasureId, str, str]) -> TranslationStatistics:

@@ -12,14 +12,17 @@ import time
 from pathlib import Path
 
 import duckdb
+import psutil
 import pytest
 
 from inference.measuring import measure as measuring
 from inference.measuring.measure import measure, missing
+from inference.measuring.sandbox import ProgramResult
 from tests.dbt_project import REPOSITORY
 from warehouse.loading import load
 
 EVALWH = str(Path(sys.executable).parent / "evalwh")
+ALL_MEASURES = measuring.MEASURES
 (TRANSLATIONS,) = (one for one in measuring.MEASURES if one.shard_kind == "translations")
 
 
@@ -110,6 +113,46 @@ def test_killed_at_any_moment_it_goes_on(store, tmp_path):
     # Translations come first; whether programs can be run depends on the machine.
     subprocess.run([EVALWH, "measure"], cwd=REPOSITORY, env=environment, check=False)
     assert counts(store) == (40, 40)
+
+
+def test_its_processes_end_with_it(tmp_path):
+    """However it ends: it is killed while they count, and nobody tells them."""
+    script = tmp_path / "counting.py"
+    script.write_text(
+        "from inference.measuring.translations import all_statistics\n"
+        "if __name__ == '__main__':\n"
+        "    for _ in all_statistics([('bleu', 'a b c d', 'a b d c')] * 100_000, 2):\n"
+        "        print('counted', flush=True)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, script], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "counted\n"
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert len(children) >= 2
+        process.kill()
+    _, alive = psutil.wait_procs(children, timeout=20)
+    for one in alive:
+        one.kill()
+    assert alive == []
+
+
+def test_programs_that_the_machine_did_not_run_are_counted_and_named(store, tmp_path, monkeypatch):
+    """Their outcome says nothing about them: they are run by the next call."""
+    with duckdb.connect(str(store)) as connection:
+        connection.execute("delete from raw.program_outcomes")
+    (programs,) = (one for one in ALL_MEASURES if one.shard_kind == "programs")
+    outcome = ProgramResult("sandbox_error", "3 times: the worker ended", 0.0)
+    broken = dataclasses.replace(programs, results=lambda work: iter([outcome] * len(work)))
+    monkeypatch.setattr(measuring, "MEASURES", (broken,))
+    said: list[str] = []
+    done = measure(tmp_path / "shards", store, silent, on_unscored=said.append)
+    assert done["program_outcomes"] > 0
+    assert len(missing(store, programs)) == done["program_outcomes"]
+    counted = sum(int(message.split()[0]) for message in said)
+    assert counted == done["program_outcomes"]
+    assert all("3 times: the worker ended" in message for message in said)
 
 
 def test_a_machine_without_a_sandbox_leaves_nothing_of_the_demonstration_unmeasured(
