@@ -21,10 +21,10 @@ def builds(snapshot: Snapshot) -> pd.DataFrame:
     """
     return snapshot.answer(
         """
-        select started_at, finished_at, is_full, is_success, node_count, failed_count,
-            invocation_id
+        select build_number, command, started_at, finished_at, is_full, is_success, node_count,
+            failed_count, invocation_id
         from meta.builds
-        order by started_at desc
+        order by build_number desc
         """,
     )
 
