@@ -164,17 +164,16 @@ class Build:
         """
         try:
             if _log_of(self.building).exists():
-                raise BuildError(
-                    f"{self.building} is still open or could not be written to its end;"
-                    f" {self.path} is as it was"
-                )
+                raise OSError(errno.EBUSY, "it is still open, or was not written to its end")
             # Only who opens the old file for writing leaves a log, which is none of the new one's.
             _log_of(self.path).unlink(missing_ok=True)
             publish(self.building, self.path)
         except OSError as error:
-            self.give_up(f"it could not take the place of the old one: {error}")
+            reason = f"it could not take the place of the old one: {error.strerror}"
+            self.give_up(reason)
             raise BuildError(
-                f"{self.building} could not take the place of {self.path}: {error}"
+                f"{self.building} could not take the place of {self.path}, which is as it was:"
+                f" {error}"
             ) from error
         self._record(None)
         os.close(self._lock)
