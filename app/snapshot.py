@@ -161,8 +161,9 @@ class _Binding(NamedTuple):
 
     connection: duckdb.DuckDBPyConnection
 
-    def answer(self, query: str, *parameters: str | int) -> None:
-        _answer(self.connection, f"explain {query}", *parameters)
+    def answer(self, query: str, *parameters: str | int) -> pd.DataFrame:
+        """DuckDB's plan of the query."""
+        return _answer(self.connection, f"explain {query}", *parameters)
 
 
 def _bind_questions(connection: duckdb.DuckDBPyConnection) -> None:
