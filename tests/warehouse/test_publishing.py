@@ -16,6 +16,7 @@ import pytest
 from app import marts
 from app.snapshot import SourceState, open_snapshot
 from tests.dbt_project import copy_project, dbt_environment, run_dbt, start_dbt
+from warehouse.build_plugin import STORAGE_VERSION
 from warehouse.builds import BuildState, building_path, record_path, unpublished_build
 
 if TYPE_CHECKING:
@@ -375,11 +376,49 @@ def test_a_full_disk_leaves_what_is_published(world, small_disk, room_megabytes)
     assert crowded.left_beside() == set()
 
 
-def test_both_files_are_of_the_storage_version_that_was_promised(world):
-    made_anew = world.dbt("seed", "--select", "panels")
-    assert "Published" in made_anew.stdout
-    with duckdb.connect(world.path, read_only=True) as connection:
+def test_the_warehouse_is_of_the_storage_version_that_was_promised(empty_world):
+    assert empty_world.dbt("seed", "--select", "panels").returncode == 0
+    with duckdb.connect(building_path(empty_world.path), read_only=True) as connection:
         versions = connection.execute(
             "select tags['storage_version'] from duckdb_databases() where path is not null"
         ).fetchall()
-    assert versions == [("v1.5.0+",)]
+    assert versions == [(f"{STORAGE_VERSION}+",)]
+
+
+OTHER_LIBRARY = os.environ.get("EVALWH_OTHER_DUCKDB_PYTHON")
+
+
+@pytest.mark.skipif(
+    not OTHER_LIBRARY,
+    reason="EVALWH_OTHER_DUCKDB_PYTHON names no python with another version of DuckDB",
+)
+def test_either_library_reads_what_the_other_has_written(world, tmp_path):
+    """With the other one, files are opened as dbt opens them: its plugin sets the version."""
+    assert "Published" in world.dbt("seed", "--select", "panels").stdout
+    written = tmp_path / "written.duckdb"
+    script = (
+        "import duckdb, sys\n"
+        "print(duckdb.__version__)\n"
+        "own, built, version = sys.argv[1:]\n"
+        "config = {'storage_compatibility_version': version}\n"
+        "with duckdb.connect(own, config=config) as connection:\n"
+        "    connection.execute('create table numbers as from range(1000)')\n"
+        "with duckdb.connect(built, read_only=True) as connection:\n"
+        "    print(*connection.execute('select count(*) from seeds.panels').fetchone())\n"
+        # What one has written, the other builds on.
+        "with duckdb.connect(built, config=config) as connection:\n"
+        "    connection.execute('create table meta.numbers as select 1 as number')\n"
+    )
+    said = subprocess.run(
+        [str(OTHER_LIBRARY), "-c", script, str(written), str(world.path), STORAGE_VERSION],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    version, count = said.stdout.split()
+    assert version != duckdb.__version__
+    with duckdb.connect(written, read_only=True) as connection:
+        assert connection.execute("select count(*) from numbers").fetchall() == [(1000,)]
+    with duckdb.connect(world.path, read_only=True) as connection:
+        assert connection.execute("from meta.numbers").fetchall() == [(1,)]
+        assert connection.execute("select count(*) from seeds.panels").fetchall() == [(int(count),)]
