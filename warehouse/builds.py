@@ -15,6 +15,7 @@ import os
 import shutil
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -94,7 +95,7 @@ def unpublished_build(path: Path) -> UnpublishedBuild | None:
         state = BuildState.RUNNING
     elif record["reason"]:
         state = BuildState.FAILED
-    elif building_path(path).exists():
+    elif path.with_name(record["building"]).exists():
         state = BuildState.KILLED
     else:
         # Killed between the rename and the word of it: what it wrote is published.
@@ -150,7 +151,7 @@ class Build:
                     _copy_unchanged(self.path, self.building)
         except OSError as error:
             _remove(self.building)
-            self._record(f"{self.path} could not be copied: {error.strerror}")
+            self._note(f"{self.path} could not be copied: {error.strerror}")
             raise BuildError(
                 f"{self.path} cannot be copied to {self.building}, where it is to be built anew:"
                 f" {error}; the warehouse is as it was"
@@ -182,8 +183,13 @@ class Build:
         """Leave the published warehouse as it is; `reason` is a clause that says why."""
         if not is_kept:
             _remove(self.building)
-        self._record(reason)
+        self._note(reason)
         os.close(self._lock)
+
+    def _note(self, reason: str) -> None:
+        # On a disk that takes no word more, the record stays that of a build that was stopped.
+        with suppress(OSError):
+            self._record(reason)
 
     def _record(self, reason: str | None) -> None:
         """Write the record; null of a build that is published, empty of one at work."""
@@ -192,6 +198,7 @@ class Build:
             text = json.dumps(
                 {
                     "command": self._command,
+                    "building": self.building.name,
                     "started_at": self._started_at.isoformat(),
                     "reason": reason[: RECORD_SIZE // 8],
                 }

@@ -236,6 +236,19 @@ def test_a_file_that_is_still_written_is_not_published(path):
     assert read(path) == 1
 
 
+def test_a_killed_build_is_told_behind_a_link_too(path):
+    target = path.parent / "file.db"
+    target.parent.mkdir()
+    path.symlink_to(target)
+    with holder(path) as process:
+        write(building_path(path), 1)
+        process.kill()
+    for name in (path, target):
+        found = unpublished_build(name)
+        assert found is not None
+        assert found.state is BuildState.KILLED
+
+
 def test_a_link_stays_a_link(path):
     path.parent.mkdir()
     target = path.parent / "elsewhere" / "file.db"
@@ -291,3 +304,20 @@ def test_dbt_waits_for_the_raw_store_once_and_not_for_every_step(path, monkeypat
         with pytest.raises(DbtRuntimeError, match="in use by another process"):
             plugin.update_connection_config(credentials, {})
         process.communicate(b"\n")
+
+
+def test_a_damaged_warehouse_is_told_in_a_sentence_and_left(path, monkeypatch):
+    path.parent.mkdir()
+    path.write_bytes(b"not a database" * 1000)
+    written = path.read_bytes()
+    told = {"WHICH": "build", "INVOCATION_COMMAND": "dbt build"}
+    monkeypatch.setattr(build_plugin, "_flag", told.get)
+    credentials = SimpleNamespace(path=str(path), attach=None, database="warehouse")
+    plugin = build_plugin.Plugin("build_plugin", {}, credentials)
+    with pytest.raises(DbtRuntimeError, match="if it is damaged, delete it and run `dbt build`"):
+        plugin.update_connection_config(credentials, {})
+    assert path.read_bytes() == written
+    assert left_beside(path) == set()
+    path.unlink()
+    publish(path, 1)
+    assert read(path) == 1
