@@ -98,7 +98,7 @@ def open_snapshot(source: Path | None = None) -> Snapshot:
         except WarehouseError as error:
             if source not in _opened:
                 raise NoSnapshotError(
-                    f"There is no complete build to show yet. {detail or error}"
+                    f"There is no complete build to show yet. {detail or f'{error}.'}"
                     " Run `make run` (or `dbt build`) in the root of the project, then look again."
                 ) from error
             state, detail = SourceState.UNREADABLE, f"{error}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -23,6 +24,7 @@ BUILDS = """
 """
 
 
+@cache
 def declared_marts() -> dict[str, dict[str, str]]:
     """By mart: the types of its columns, as declared."""
     return {
