@@ -173,8 +173,7 @@ class Build:
             reason = f"it could not take the place of the old one: {error.strerror}"
             self.give_up(reason)
             raise BuildError(
-                f"{self.building} could not take the place of {self.path}, which is as it was:"
-                f" {error}"
+                f"{self.building} could not take the place of {self.path}: {error}"
             ) from error
         self._record(None)
         os.close(self._lock)
