@@ -97,7 +97,7 @@ lock: $(VENV)/bin/python ## Resolve all dependencies anew into .ci/requirements.
 clean: ## Remove everything that can be made again, the warehouse included
 	rm -rf $(VENV) $(SGLANG) warehouse/target warehouse/logs warehouse/dbt_packages *.egg-info build
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	rm -rf data/warehouse.duckdb data/warehouse.duckdb.wal data/.app
+	rm -rf data/warehouse.duckdb data/warehouse.duckdb.* data/.app
 	find app inference models tests warehouse -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:

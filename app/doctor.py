@@ -202,7 +202,7 @@ def warehouse(path: Path) -> Finding:
     try:
         with connect_read_only(path) as connection:
             (builds,) = connection.execute(
-                "select max(finished_at) filter (where is_success and is_full) from meta.builds"
+                "select arg_max(finished_at, build_number) from meta.builds"
             ).fetchall()[0]
     except (WarehouseError, duckdb.Error) as error:
         advice = "Wait for a running build; if it is damaged, delete it and run `dbt build`."

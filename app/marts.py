@@ -6,30 +6,36 @@ whose columns are those of its `select`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from app.snapshot import Snapshot
+
+class Answering(Protocol):
+    """What a question is put to: a snapshot, or what looks whether one could answer."""
+
+    def answer(self, query: str, *parameters: str | int) -> pd.DataFrame:
+        """The rows of the query."""
+        ...
 
 
-def builds(snapshot: Snapshot) -> pd.DataFrame:
+def builds(snapshot: Answering) -> pd.DataFrame:
     """The builds the snapshot remembers, newest first. Times are UTC without a zone.
 
     `is_full` is false for a build of a selection.
     """
     return snapshot.answer(
         """
-        select started_at, finished_at, is_full, is_success, node_count, failed_count,
-            invocation_id
+        select build_number, command, started_at, finished_at, is_full, is_success, node_count,
+            failed_count, invocation_id
         from meta.builds
-        order by started_at desc
+        order by build_number desc
         """,
     )
 
 
-def counts(snapshot: Snapshot) -> pd.DataFrame:
+def counts(snapshot: Answering) -> pd.DataFrame:
     """One row: how many models, benchmarks, scores and sources the scores are about."""
     return snapshot.answer(
         """
@@ -47,7 +53,7 @@ def counts(snapshot: Snapshot) -> pd.DataFrame:
     )
 
 
-def run_scores(snapshot: Snapshot, panel_id: str) -> pd.DataFrame:
+def run_scores(snapshot: Answering, panel_id: str) -> pd.DataFrame:
     """Scores of every run, beside the median of the panel's published ones.
 
     One row per run and benchmark of the study; the median is null where the panel has none.
@@ -73,7 +79,7 @@ def run_scores(snapshot: Snapshot, panel_id: str) -> pd.DataFrame:
     )
 
 
-def panels(snapshot: Snapshot) -> pd.DataFrame:
+def panels(snapshot: Answering) -> pd.DataFrame:
     """Panels with what they hold, the study's first and then by size."""
     return snapshot.answer(
         """
@@ -85,7 +91,7 @@ def panels(snapshot: Snapshot) -> pd.DataFrame:
     )
 
 
-def benchmarks(snapshot: Snapshot) -> pd.DataFrame:
+def benchmarks(snapshot: Answering) -> pd.DataFrame:
     """Benchmarks by language (ja, ja-en, en), skill and name.
 
     `chance_score` is null where guessing has no expected score, `counterpart_name` where no
@@ -108,7 +114,7 @@ def benchmarks(snapshot: Snapshot) -> pd.DataFrame:
     )
 
 
-def preferred_scores(snapshot: Snapshot) -> pd.DataFrame:
+def preferred_scores(snapshot: Answering) -> pd.DataFrame:
     """The score to use for each model and benchmark, with what is known of both.
 
     `score`, `ci_low` and `ci_high` are between 0 and 1. `standard_error` and the interval are
@@ -135,7 +141,7 @@ def preferred_scores(snapshot: Snapshot) -> pd.DataFrame:
     )
 
 
-def score_sources(snapshot: Snapshot, model_id: str, benchmark_id: str) -> pd.DataFrame:
+def score_sources(snapshot: Answering, model_id: str, benchmark_id: str) -> pd.DataFrame:
     """Every source of one model's score on one benchmark, the preferred one first.
 
     Nulls as in `preferred_scores`; `unscored_count` is null where the source does not say.
@@ -154,7 +160,7 @@ def score_sources(snapshot: Snapshot, model_id: str, benchmark_id: str) -> pd.Da
     )
 
 
-def panel_models(snapshot: Snapshot, panel_id: str) -> pd.DataFrame:
+def panel_models(snapshot: Answering, panel_id: str) -> pd.DataFrame:
     """The models of a panel, by name; nulls as in `preferred_scores`."""
     return snapshot.answer(
         """
@@ -168,7 +174,7 @@ def panel_models(snapshot: Snapshot, panel_id: str) -> pd.DataFrame:
     )
 
 
-def correlations(snapshot: Snapshot, panel_id: str) -> pd.DataFrame:
+def correlations(snapshot: Answering, panel_id: str) -> pd.DataFrame:
     """Correlations of every ordered pair of benchmarks of a panel, the diagonal included.
 
     Correlations and their 95% intervals are between -1 and 1. The lineage interval takes whole
@@ -198,7 +204,7 @@ def correlations(snapshot: Snapshot, panel_id: str) -> pd.DataFrame:
     )
 
 
-def cross_lingual_pairs(snapshot: Snapshot, panel_id: str) -> pd.DataFrame:
+def cross_lingual_pairs(snapshot: Answering, panel_id: str) -> pd.DataFrame:
     """Correlations of each Japanese with each English benchmark, the largest first.
 
     `is_counterpart` says that the two are the same test in both languages. Nulls as in
@@ -229,7 +235,7 @@ def cross_lingual_pairs(snapshot: Snapshot, panel_id: str) -> pd.DataFrame:
 
 
 def pair_scores(
-    snapshot: Snapshot, panel_id: str, benchmark_id_1: str, benchmark_id_2: str
+    snapshot: Answering, panel_id: str, benchmark_id_1: str, benchmark_id_2: str
 ) -> pd.DataFrame:
     """Scores of the panel's models on two benchmarks, for the models that have both.
 
@@ -266,7 +272,7 @@ def pair_scores(
     )
 
 
-def component_variances(snapshot: Snapshot, panel_id: str) -> pd.DataFrame:
+def component_variances(snapshot: Answering, panel_id: str) -> pd.DataFrame:
     """Share of the variance each component explains (0 to 1), with its 95% interval.
 
     The interval is null where it cannot be computed.
@@ -283,7 +289,7 @@ def component_variances(snapshot: Snapshot, panel_id: str) -> pd.DataFrame:
     )
 
 
-def component_loadings(snapshot: Snapshot, panel_id: str, component_index: int) -> pd.DataFrame:
+def component_loadings(snapshot: Answering, panel_id: str, component_index: int) -> pd.DataFrame:
     """Loadings of one component (correlations of benchmark and component), the largest first.
 
     The 95% interval is null where it cannot be computed.
@@ -304,7 +310,7 @@ def component_loadings(snapshot: Snapshot, panel_id: str, component_index: int) 
     )
 
 
-def model_abilities(snapshot: Snapshot, panel_id: str, component_index: int) -> pd.DataFrame:
+def model_abilities(snapshot: Answering, panel_id: str, component_index: int) -> pd.DataFrame:
     """Abilities of the panel's models on one component, the largest first.
 
     An ability is in standard deviations of the benchmarks; its standard error is null where it
@@ -328,7 +334,7 @@ def model_abilities(snapshot: Snapshot, panel_id: str, component_index: int) -> 
     )
 
 
-def scaling_fits(snapshot: Snapshot, panel_id: str) -> pd.DataFrame:
+def scaling_fits(snapshot: Answering, panel_id: str) -> pd.DataFrame:
     """Slopes of every target on every language's compute, one row for both methods together.
 
     A slope is the change of the value per tenfold compute. `ols` takes models as independent,
@@ -359,7 +365,7 @@ def scaling_fits(snapshot: Snapshot, panel_id: str) -> pd.DataFrame:
 
 
 def scaling_points(
-    snapshot: Snapshot, panel_id: str, target: str, budget_language: str
+    snapshot: Answering, panel_id: str, target: str, budget_language: str
 ) -> pd.DataFrame:
     """The models a scaling line is fitted to, with the bounds of their compute.
 
@@ -388,7 +394,7 @@ def scaling_points(
 
 
 def scaling_curve(
-    snapshot: Snapshot, panel_id: str, target: str, budget_language: str
+    snapshot: Answering, panel_id: str, target: str, budget_language: str
 ) -> pd.DataFrame:
     """The fitted line of a target over the range of its data, with the 95% band of the line."""
     return snapshot.answer(
@@ -404,7 +410,7 @@ def scaling_curve(
     )
 
 
-def sources(snapshot: Snapshot) -> pd.DataFrame:
+def sources(snapshot: Answering) -> pd.DataFrame:
     """Where scores come from, with licence and whom to name, the largest source first.
 
     Repository, licence and attribution are null for scores measured here.

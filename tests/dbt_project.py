@@ -40,6 +40,13 @@ def run_dbt(
     test touches the files of the person who runs it: `dbt_environment` gives its variables.
     The project is that of the repository, or the copy in `project_dir`, in the same folder.
     """
+    return _finished(start_dbt(*arguments, project_dir=project_dir, env=env))
+
+
+def start_dbt(
+    *arguments: str, project_dir: Path | None = None, env: dict[str, str]
+) -> subprocess.Popen[str]:
+    """As `run_dbt`, at work."""
     assert dbt_environment(REPOSITORY).keys() <= env.keys()
     target = Path(env["DBT_TARGET_PATH"])
     assert target.parent.name != BUILT or target.name != "target", "others read this build's target"
@@ -48,16 +55,26 @@ def run_dbt(
         target.mkdir()
         parsed = made_once(Parsed.folder, parse)
         shutil.copy(parsed / "target" / "partial_parse.msgpack", target)
-    return _run(*arguments, project=project, env=env)
+    return _started(*arguments, project=project, env=env)
 
 
 def parse(folder: Path) -> None:
     """Have dbt parse the project, with what it writes in `folder`."""
-    said = _run("parse", project=linked_project(folder), env=dbt_environment(folder))
+    said = _finished(_started("parse", project=linked_project(folder), env=dbt_environment(folder)))
     assert said.returncode == 0, said.stdout
 
 
-def _run(*arguments: str, project: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def _finished(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    with process:
+        try:
+            stdout, _ = process.communicate(timeout=600)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout)
+
+
+def _started(*arguments: str, project: Path, env: dict[str, str]) -> subprocess.Popen[str]:
     # dbt takes up what it parsed under the same addresses only: they are relative to the project,
     # and so the same in every folder.
     addresses = {
@@ -65,7 +82,7 @@ def _run(*arguments: str, project: Path, env: dict[str, str]) -> subprocess.Comp
         for name, path in env.items()
         if name in dbt_environment(REPOSITORY)
     }
-    return subprocess.run(
+    return subprocess.Popen(
         [str(DBT), "--no-use-colors", *arguments],
         cwd=project,
         env={
@@ -78,8 +95,6 @@ def _run(*arguments: str, project: Path, env: dict[str, str]) -> subprocess.Comp
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=600,
-        check=False,
     )
 
 

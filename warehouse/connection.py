@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from warehouse.errors import (
     WarehouseBusyError,
+    WarehouseError,
     WarehouseMissingError,
     WarehouseUnreadableError,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PINNED = "pinned"
+"""The catalog of the file that a connection of `connect_pinned` reads."""
 
 
 def warehouse_path() -> Path:
@@ -26,20 +35,51 @@ def warehouse_path() -> Path:
 def connect_read_only(path: Path) -> duckdb.DuckDBPyConnection:
     """A connection that can read the DuckDB file at `path` and cannot write it.
 
-    DuckDB lets one process write a file or several read it: this connection keeps `dbt build`
-    out for as long as it is open.
+    It keeps no build out, and goes on reading the file that it opened when a build has published
+    another one under this name.
 
     Raises:
         WarehouseMissingError: there is no file at `path`.
-        WarehouseBusyError: another process is writing it.
+        WarehouseBusyError: another process has it open for writing, which no build has.
         WarehouseUnreadableError: the file is no DuckDB database, or may not be read.
     """
+    with _explained(path):
+        return duckdb.connect(path, read_only=True)
+
+
+def connect_pinned(path: Path) -> duckdb.DuckDBPyConnection:
+    """As `connect_read_only`, on the file that stands at `path` now.
+
+    Of what this process has opened under this name before, DuckDB would open the same again. To be
+    read through `pinned_cursor`.
+    """
+    connection = duckdb.connect()
+    try:
+        with _explained(path):
+            connection.execute(f"attach {_quoted(path)} as {PINNED} (read_only)")
+    except WarehouseError:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def pinned_cursor(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A cursor of its own for a thread, over a connection of `connect_pinned`."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"use {PINNED}")
+        yield cursor
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Has what DuckDB says when it cannot open `path` say what to do."""
     if not path.exists():
         raise WarehouseMissingError(
             f"there is no warehouse at {path}: run `make run` or `dbt build` first"
         )
     try:
-        return duckdb.connect(path, read_only=True)
+        yield
     except duckdb.Error as error:
         message = str(error)
         # DuckDB has no class of its own for this, hence the look at the message.
@@ -47,13 +87,17 @@ def connect_read_only(path: Path) -> duckdb.DuckDBPyConnection:
             holder = re.search(r"\(PID (\d+)\)", message)
             writer = f"process {holder[1]}" if holder else "another process"
             raise WarehouseBusyError(
-                f"{path} is being written by {writer} (dbt build?);"
-                " wait for it to finish and try again"
+                f"{path} is open for writing in {writer}, which is no build; end it there, or open"
+                " it there for reading only, and try again"
             ) from error
         raise WarehouseUnreadableError(
             f"{path} cannot be opened as a DuckDB database: {message}. If it is not one, name the"
             " right file in EVALWH_WAREHOUSE; if it is damaged, delete it and run `dbt build`"
         ) from error
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
 
 
 def attach_raw_store(connection: duckdb.DuckDBPyConnection, path: Path) -> str | None:
@@ -65,9 +109,8 @@ def attach_raw_store(connection: duckdb.DuckDBPyConnection, path: Path) -> str |
     """
     if not path.exists():
         return None
-    quoted = str(path).replace("'", "''")
     try:
-        connection.execute(f"attach '{quoted}' as generations (read_only)")
+        connection.execute(f"attach {_quoted(path)} as generations (read_only)")
     except duckdb.Error as error:
         return str(error)
     return None

@@ -4,6 +4,7 @@ WarehouseError
   WarehouseMissingError      there is no file: nothing has been built yet
   WarehouseBusyError         another process is writing the file
   WarehouseUnreadableError   there is a file, and DuckDB cannot open it
+  BuildError                 a build could not begin, or not take the warehouse's place
   RawStoreBusyError          another process has held the raw store too long
   RawStoreUnreadableError    there is a raw store, and DuckDB cannot open it, or it is none
   RawStoreVersionError       the raw store is of another version than this code
@@ -35,6 +36,10 @@ class WarehouseBusyError(WarehouseError):
 
 class WarehouseUnreadableError(WarehouseError):
     """There is a file, and DuckDB cannot open it."""
+
+
+class BuildError(WarehouseError):
+    """A build could not begin, or not take the warehouse's place, which is as it was."""
 
 
 class RawStoreBusyError(WarehouseError):

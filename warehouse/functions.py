@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import gc
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from dbt.adapters.duckdb.plugins import BasePlugin
-from dbt_common.exceptions import DbtRuntimeError
 from duckdb.func import FunctionNullHandling, PythonUDFType
 from duckdb.sqltypes import DOUBLE, INTEGER, VARCHAR
 from scipy.special import stdtr, stdtrit
 
-from warehouse.errors import WarehouseError
-from warehouse.raw_store import open_raw_store
 from warehouse.text_functions import full_lower, nfkc, squad_form, token_sort_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dbt.adapters.duckdb.credentials import DuckDBCredentials
     from duckdb import DuckDBPyConnection
     from duckdb.sqltypes import DuckDBPyType
 
@@ -68,21 +63,6 @@ class Plugin(BasePlugin):
     They exist in dbt's own connection only. Everything that uses them is stored as a table,
     so a reader of the warehouse file never needs them.
     """
-
-    def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
-        """Make what a new checkout does not have: the warehouse's folder, an empty raw store.
-
-        Also waits until nobody writes the raw store, which dbt is about to attach, and stops if it
-        is of another version.
-        """
-        Path(creds.path).parent.mkdir(parents=True, exist_ok=True)
-        for attachment in creds.attach or ():
-            try:
-                with open_raw_store(Path(attachment.path), read_only=True):
-                    pass
-            except WarehouseError as error:
-                # dbt prints the sentence of its own errors, and a traceback of others.
-                raise DbtRuntimeError(str(error)) from error
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Register each function on dbt's connection."""

@@ -75,10 +75,12 @@ show_rows(
 
 st.subheader("Builds")
 source = as_markdown(str(snapshot.source))
-st.markdown(f"The pages read a copy of {source}, taken when its build was complete.")
+st.markdown(f"The pages read {source}, which a build takes the place of when it is complete.")
 show_rows(
     marts.builds(snapshot),
     {
+        "build_number": "Build",
+        "command": "Command",
         "started_at": st.column_config.DatetimeColumn("Started (UTC)"),
         "finished_at": st.column_config.DatetimeColumn("Finished (UTC)"),
         "is_full": st.column_config.CheckboxColumn(

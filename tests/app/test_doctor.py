@@ -134,14 +134,11 @@ def test_a_warehouse_without_a_complete_build_says_so(tmp_path):
     path = tmp_path / "warehouse.duckdb"
     with duckdb.connect(str(path)) as connection:
         connection.execute("create schema meta")
-        connection.execute(
-            "create table meta.builds (finished_at timestamp, is_success boolean, is_full boolean)"
-        )
-        connection.execute("insert into meta.builds values (now()::timestamp, false, true)")
+        connection.execute("create table meta.builds (build_number integer, finished_at timestamp)")
     assert doctor.warehouse(path).found == f"{path} has no complete build"
     assert "dbt build" in doctor.warehouse(path).advice
     with duckdb.connect(str(path)) as connection:
-        connection.execute("insert into meta.builds values ('2026-01-02 03:04:05', true, true)")
+        connection.execute("insert into meta.builds values (2, '2026-01-02 03:04:05')")
     assert doctor.warehouse(path).found == f"{path}, built 2026-01-02 03:04 UTC"
 
 

@@ -9,7 +9,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from warehouse.connection import connect_read_only, warehouse_path
+from warehouse.connection import (
+    connect_pinned,
+    connect_read_only,
+    pinned_cursor,
+    warehouse_path,
+)
 from warehouse.errors import (
     WarehouseBusyError,
     WarehouseMissingError,
@@ -61,6 +66,35 @@ def test_two_readers_share_the_file(database: Path) -> None:
         assert second.execute("select count(*) from numbers").fetchall() == [(1,)]
 
 
+def test_a_pinned_connection_reads_the_file_that_it_found(database: Path) -> None:
+    with connect_pinned(database) as earlier:
+        newer = database.with_name("newer.duckdb")
+        with duckdb.connect(newer) as connection:
+            connection.execute("create table numbers as select 2 as number")
+        newer.replace(database)
+        with connect_pinned(database) as later:
+            for connection, expected in ((earlier, 1), (later, 2)):
+                with pinned_cursor(connection) as cursor:
+                    assert cursor.execute("from numbers").fetchall() == [(expected,)]
+                    with pytest.raises(duckdb.InvalidInputException, match="read-only"):
+                        cursor.execute("drop table numbers")
+
+
+@pytest.mark.parametrize("name", ["it's.duckdb", "warehouse.duckdb"])
+def test_a_pinned_connection_says_what_any_other_says(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    with pytest.raises(WarehouseMissingError, match="run `make run` or `dbt"):
+        connect_pinned(path)
+    path.write_text("model_id,score")
+    with pytest.raises(WarehouseUnreadableError, match="cannot be opened"):
+        connect_pinned(path)
+    path.unlink()
+    with duckdb.connect(path) as connection:
+        connection.execute("create table numbers as select 1 as number")
+    with connect_pinned(path) as connection, pinned_cursor(connection) as cursor:
+        assert cursor.execute("from numbers").fetchall() == [(1,)]
+
+
 def test_a_missing_file_names_the_command_that_makes_it(tmp_path: Path) -> None:
     path = tmp_path / "nothing.duckdb"
     with pytest.raises(WarehouseMissingError, match=r"nothing\.duckdb: run `make run` or `dbt"):
@@ -78,7 +112,7 @@ def test_a_file_that_is_being_written_names_the_writer(tmp_path: Path) -> None:
     ) as writer:
         assert writer.stdout is not None
         assert writer.stdout.readline() == "writing\n"
-        with pytest.raises(WarehouseBusyError, match=f"written by process {writer.pid} .*wait"):
+        with pytest.raises(WarehouseBusyError, match=f"open for writing in process {writer.pid}"):
             connect_read_only(path)
         writer.communicate("")
     with connect_read_only(path) as connection:

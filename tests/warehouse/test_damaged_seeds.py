@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from tests.dbt_project import copy_project, dbt_environment, run_dbt
+from warehouse.builds import building_path
 
 pytestmark = pytest.mark.slow(seconds=45)
 
@@ -195,11 +196,14 @@ def test_every_damage_stops_the_build_and_is_named(built: tuple[str, str, Path])
     assert unnamed == [], said[-8_000:]
 
 
-def test_a_stopped_build_is_recorded_as_such(built: tuple[str, str, Path]) -> None:
+def test_a_stopped_build_is_recorded_and_not_published(
+    built: tuple[str, str, Path],
+) -> None:
     name, _, folder = built
-    with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as connection:
+    with duckdb.connect(building_path(folder / "warehouse.duckdb"), read_only=True) as connection:
         row = connection.execute("select is_full, is_success from meta.builds").fetchall()
     assert row == [(not BUILDS[name], False)]
+    assert not (folder / "warehouse.duckdb").exists()
 
 
 def is_named(said: str, failing_test: str, culprit: str) -> bool:

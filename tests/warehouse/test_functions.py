@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from tests.dbt_project import dbt_environment, run_dbt
+from warehouse.builds import building_path
 from warehouse.functions import Plugin
 
 if TYPE_CHECKING:
@@ -56,4 +57,4 @@ def test_dbt_makes_the_folder_of_the_warehouse(tmp_path: Path):
     }
     seed = run_dbt("seed", "--select", "panels", env=environment)
     assert seed.returncode == 0, seed.stdout
-    assert (tmp_path / "not" / "there" / "warehouse.duckdb").exists()
+    assert building_path(tmp_path / "not" / "there" / "warehouse.duckdb").exists()

@@ -17,6 +17,7 @@ from inference.exchange.reading import AS_LOGGED
 from inference.planning.declarations import benchmark_ids, protocols_of, read_benchmark
 from tests.dbt_project import REPOSITORY, copy_project, dbt_environment, run_dbt
 from tests.warehouse.rules import adversarial_texts, rendered
+from warehouse.builds import building_path
 from warehouse.functions import Plugin
 from warehouse.raw_store import open_raw_store
 
@@ -232,7 +233,7 @@ def test_adding_a_rule_is_adding_a_file(tmp_path: Path):
     said = build()
     assert "ERROR=0" in said, said
     assert rows(
-        tmp_path / "warehouse.duckdb",
+        building_path(tmp_path / "warehouse.duckdb"),
         "select item_hash, answer_text, score from intermediate.int_answer_scores order by 1",
     ) == [("i0", "all that is gold", 1), ("i1", "silver", 0)]
 

@@ -25,6 +25,7 @@ from inference.measuring.measure import measure
 from tests.dbt_project import REPOSITORY, dbt_environment, run_dbt
 from tests.warehouse import rules
 from tests.warehouse.rules import adversarial_texts
+from warehouse.builds import building_path
 from warehouse.raw_store import open_raw_store
 
 if TYPE_CHECKING:
@@ -225,7 +226,9 @@ def scored(
     assert seeded.returncode == 0, seeded.stdout[-4_000:]
     build = run_dbt("run", "--select", "+fct_item_scores", env=environment)
     assert build.returncode == 0, build.stdout[-4_000:]
-    with duckdb.connect(str(directory / "warehouse.duckdb"), read_only=True) as connection:
+    with duckdb.connect(
+        building_path(directory / "warehouse.duckdb"), read_only=True
+    ) as connection:
         return {
             scorer: [
                 score

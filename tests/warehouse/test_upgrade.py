@@ -11,6 +11,7 @@ import pytest
 
 from tests.dbt_project import dbt_environment, run_dbt
 from tests.warehouse.installation import OLD_SHARDS, unpacked
+from warehouse.builds import building_path
 from warehouse.loading import LoadReport, load
 from warehouse.records import TABLES, columns
 from warehouse.shard_files import shard_files
@@ -142,4 +143,4 @@ def test_the_old_warehouse_is_built_on_and_its_scores_stay(upgraded):
 def test_a_new_warehouse_has_the_old_scores(upgraded, tmp_path):
     shutil.copy(upgraded.folder / "generations.duckdb", tmp_path)
     build_scores(tmp_path)
-    check_scores(tmp_path / "warehouse.duckdb", upgraded.old_warehouse)
+    check_scores(building_path(tmp_path / "warehouse.duckdb"), upgraded.old_warehouse)
