@@ -467,6 +467,13 @@ class Rule:
 
 
 ROW_RULES: dict[type, tuple[Rule, ...]] = {
+    Item: (
+        Rule(
+            "gold_index",
+            "gold_index is null or (gold_index >= 0 and gold_index < len(choices))",
+            "it is the place of one of the choices, from 0",
+        ),
+    ),
     PlannedRequest: (
         Rule(
             "continuations",

@@ -61,14 +61,7 @@ counted as (
         run_requests.benchmark_id,
         run_requests.protocol_version,
         run_requests.scorer as scorer_id,
-        -- A piece of version 1 has the name that it had before there were others, so that what is
-        -- held of it stays.
-        concat_ws(
-            ' ',
-            run_requests.run_id,
-            run_requests.benchmark_id,
-            nullif(run_requests.protocol_version, '1')
-        ) as run_benchmark_id,
+        {{ run_benchmark_id('run_requests') }} as run_benchmark_id,
         count(*) as request_count,
         count(answers.request_id) as answer_count,
         count(failed_requests.request_id) as failure_count,
@@ -84,23 +77,13 @@ counted as (
         run_requests.scorer
 ),
 
--- The raw store only grows: a piece whose counts are what they were holds what it held.
+-- The only way of what was measured into scores: what is set aside does not pass. The raw store only
+-- grows: a piece whose counts are what they were holds what it held.
 final as (
     select
         counted.run_benchmark_id,
         concat_ws(
-            ' ',
-            counted.run_benchmark_id,
-            counted.scorer_id,
-            -- Without its scorer, a piece would be lost without a word.
-            coalesce(
-                scorers.scorer_version,
-                error(
-                    'The scorer ' || counted.scorer_id || ', by which ' || counted.benchmark_id
-                    || ' is to be scored, is not registered: add it to'
-                    || ' warehouse/seeds/scorers.csv'
-                )
-            )
+            ' ', counted.run_benchmark_id, counted.scorer_id, scorers.scorer_version
         ) as piece_id,
         counted.run_id,
         runs.model_id,
@@ -123,7 +106,8 @@ final as (
         ) as content_key
     from counted
     inner join runs on counted.run_id = runs.run_id
-    left join scorers on counted.scorer_id = scorers.scorer_id
+    inner join scorers on counted.scorer_id = scorers.scorer_id
+    where {{ not_set_aside('counted') }}
 )
 
 select * from final
