@@ -95,7 +95,7 @@ def table_rules(table: Table) -> tuple[Rule, ...]:
     of_shards = (
         rule
         for row, row_rules in ROW_RULES.items()
-        if table.row in getattr(row, "__orig_bases__", ())
+        if row is not table.row and names < {column.name for column in columns(row)}
         for rule in row_rules
         if rule.column in names
     )

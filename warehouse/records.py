@@ -467,13 +467,6 @@ class Rule:
 
 
 ROW_RULES: dict[type, tuple[Rule, ...]] = {
-    Item: (
-        Rule(
-            "gold_index",
-            "gold_index is null or (gold_index >= 0 and gold_index < len(choices))",
-            "it is the place of one of the choices, from 0",
-        ),
-    ),
     PlannedRequest: (
         Rule(
             "continuations",
@@ -513,6 +506,13 @@ ROW_RULES: dict[type, tuple[Rule, ...]] = {
             "logged_score",
             "not is_main or logged_score is null or logged_score between 0 and 1",
             "the score of the main metric is from 0 to 1",
+        ),
+    ),
+    Item: (
+        Rule(
+            "gold_index",
+            "gold_index is null or gold_index between 0 and len(choices) - 1",
+            "it is the index of one of the choices",
         ),
     ),
 }

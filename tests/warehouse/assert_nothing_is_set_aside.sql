@@ -5,9 +5,9 @@ select
     run_id,
     benchmark_id,
     protocol_version,
-    set_aside.table_name as table_name,
-    set_aside.rule as rule,
+    table_name,
+    rule,
     row_count,
     row_key,
     found
-from {{ ref('fct_set_aside') }} as set_aside
+from {{ ref('fct_set_aside') }}

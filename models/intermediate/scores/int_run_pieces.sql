@@ -77,8 +77,8 @@ counted as (
         run_requests.scorer
 ),
 
--- The only way of what was measured into scores: what is set aside does not pass. The raw store only
--- grows: a piece whose counts are what they were holds what it held.
+-- The only way of what was measured into scores: what is set aside does not pass. The raw store
+-- only grows: a piece whose counts are what they were holds what it held.
 final as (
     select
         counted.run_benchmark_id,

@@ -23,7 +23,9 @@ of_rows as (
         {'session_id': ['stg_run_sessions', 'session_id']}
     ) }}
     union all
-    {{ broken_records('run_files', version_of_file) }}
+    {{ broken_records(
+        'run_files', version_of_file, {'run_id': ['stg_run_sessions', 'run_id']}
+    ) }}
     union all
     {{ broken_records('items', {'item_hash': 'item_hash'}) }}
     union all
@@ -60,15 +62,30 @@ of_rows as (
     ) }}
     union all
     {{ broken_records(
-        'translation_statistics', request_of_item, {'request_id': ['stg_generations', 'request_id']}
+        'translation_statistics',
+        request_of_item,
+        {
+            'request_id': ['stg_generations', 'request_id'],
+            'item_hash': ['stg_items', 'item_hash']
+        }
     ) }}
     union all
     {{ broken_records(
-        'program_outcomes', request_of_item, {'request_id': ['stg_generations', 'request_id']}
+        'program_outcomes',
+        request_of_item,
+        {
+            'request_id': ['stg_generations', 'request_id'],
+            'item_hash': ['stg_items', 'item_hash']
+        }
     ) }}
     union all
     {{ broken_records(
-        'logged_scores', request_of_item, {'request_id': ['stg_requests', 'request_id']}
+        'logged_scores',
+        request_of_item,
+        {
+            'request_id': ['stg_requests', 'request_id'],
+            'item_hash': ['stg_items', 'item_hash']
+        }
     ) }}
 ),
 
@@ -158,14 +175,13 @@ main_metrics as (
 
 -- The names of int_run_pieces: two versions of a protocol, or two scorers, would share theirs.
 pieces as (
-    select
-        run_id,
-        benchmark_id,
-        protocol_version,
-        scorer,
+    select distinct
+        run_requests.run_id,
+        run_requests.benchmark_id,
+        run_requests.protocol_version,
+        run_requests.scorer,
         {{ run_benchmark_id('run_requests') }} as run_benchmark_id
     from {{ ref('stg_run_requests') }} as run_requests
-    group by run_id, benchmark_id, protocol_version, scorer
 ),
 
 named_alike as (
@@ -175,13 +191,21 @@ named_alike as (
     from pieces
 ),
 
+described as (
+    select
+        run_id,
+        concat_ws(
+            ', ', item_set, protocol, model_id, model_revision, tokenizer_id
+        ) as description
+    from {{ ref('stg_run_sessions') }}
+),
+
 runs as (
     select
         run_id,
-        count(distinct (item_set, protocol, model_id)) as same_count,
-        min(item_set || ', ' || protocol || ', ' || model_id) as one,
-        max(item_set || ', ' || protocol || ', ' || model_id) as other
-    from {{ ref('stg_run_sessions') }}
+        min(description) as one,
+        max(description) as other
+    from described
     group by run_id
 ),
 
@@ -216,13 +240,13 @@ final as (
     select
         {{ broken_record(
             'run_sessions',
-            "'item_set, protocol, model_id: all sessions of a run have the same'",
+            "'model_id: all sessions of a run have one, one item_set and one protocol'",
             ['run_id'],
             "one || ' and ' || other",
             {'run_id': 'run_id'}
         ) }}
     from runs
-    where same_count > 1
+    where one != other
 )
 
 select * from final

@@ -36,7 +36,7 @@
                 ('fields', 'fields is null or json_valid(fields)', 'it is JSON'),
                 ('golds', 'golds is null or list_count(golds) = len(golds)', 'none of its elements is null'),
                 ('choices', 'choices is null or list_count(choices) = len(choices)', 'none of its elements is null'),
-                ('gold_index', 'gold_index is null or (gold_index >= 0 and gold_index < len(choices))', 'it is the place of one of the choices, from 0'),
+                ('gold_index', 'gold_index is null or gold_index between 0 and len(choices) - 1', 'it is the index of one of the choices'),
             ],
         },
         'prompts': {
@@ -54,6 +54,7 @@
                 ('sample_index', "sample_index is null or sample_index::double <= 'infinity'::double and sample_index >= 0", 'it is a number, at least 0'),
                 ('prompt_token_count', "prompt_token_count is null or prompt_token_count::double <= 'infinity'::double and prompt_token_count >= 0", 'it is a number, at least 0'),
                 ('dropped_token_count', "dropped_token_count is null or dropped_token_count::double <= 'infinity'::double and dropped_token_count >= 0", 'it is a number, at least 0'),
+                ('continuations', "(kind = 'log_likelihood') = (len(continuations) > 0)", 'a log_likelihood request has continuations, a generation request has none'),
             ],
         },
         'run_requests': {
