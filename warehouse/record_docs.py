@@ -65,9 +65,9 @@ def record_rules_macro() -> str:
     """
     lines = [
         "{% macro record_rules() -%}",
-        "{#- Keys and rules of the rows of the raw store's tables, as warehouse/records.py declares",
-        "    them: `make records` writes them anew. That a column is not null is not among them: the",
-        "    tables themselves refuse it. -#}",
+        "{#- Keys of the raw store's tables and rules of their rows, as warehouse/records.py",
+        "    declares them: `make records` writes them anew. That a column is not null is not one",
+        "    of them: the tables themselves refuse it. -#}",
         "    {{ return({",
     ]
     for table in TABLES.values():

@@ -255,7 +255,6 @@ class Fault:
     """The test or constraint that caught it when every rule was a test of its own."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class Catch:
     """A row of a test that a fault makes fail."""
@@ -308,9 +307,7 @@ def damage(
     )
     if fault.fault == "said twice":
         otherwise = SAID_TWICE[fault.table, fault.columns].replace("'made up'", f"'{made_up}2'")
-        connection.execute(
-            f"insert into {table} select * replace ({otherwise}) from damaged"
-        )
+        connection.execute(f"insert into {table} select * replace ({otherwise}) from damaged")
     elif fault.fault == "twice":
         connection.execute(f"insert into {table} from damaged")
     else:

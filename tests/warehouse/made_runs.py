@@ -42,6 +42,7 @@ def made_run(
     *,
     scorers: dict[str, str] = SCORERS,
     item_count: int = 2,
+    protocol_version: str = "1",
     item_set: str = "demo",
     model_id: str = "example/made",
 ) -> Rows:
@@ -61,7 +62,7 @@ def made_run(
     for benchmark_id, scorer in scorers.items():
         rows["files"].append(
             {"run_id": run, "benchmark_id": benchmark_id, "role": "test", "file_name": "f"}
-            | {"sha256": "0", "departure": "", "protocol_version": "1"}
+            | {"sha256": "0", "departure": "", "protocol_version": protocol_version}
         )
         for number in range(item_count):
             name = f"{run}-{benchmark_id}-{number}"
@@ -73,10 +74,14 @@ def made_run(
                 | {"fields": "{}", "target": "7", "golds": ["7"], "choices": choices}
                 | {"gold_index": 1 if choices else None}
             )
-            prompt = f"{name} {'?'}"
+            prompt = f"{name}?"
             rows["requests"].append(
                 session
-                | {"benchmark_id": benchmark_id, "protocol_version": "1", "scorer": scorer}
+                | {
+                    "benchmark_id": benchmark_id,
+                    "protocol_version": protocol_version,
+                    "scorer": scorer,
+                }
                 | {"item_hash": name, "sample_index": 0, "variant_index": 0, "purpose": "answer"}
                 | {"request_id": name, "kind": "log_likelihood" if choices else "generation"}
                 | {"prompt_id": prompt_id(prompt), "prompt_text": prompt, "continuations": choices}

@@ -24,10 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow(seconds=90)
 
 MEASURED = "made-real"
-"""A run of all items of a benchmark, whose score is preferred to the published one."""
-
-ITEM_COUNT = 120
-"""Of JEMHopQA, the smallest benchmark."""
+"""A run of all items of the smallest benchmark: its score is preferred to the published one."""
 
 GOOD = "made-good"
 
@@ -67,10 +64,12 @@ OTHER_DAMAGES = {
         "session_id: there are no two rows",
     ),
     "made-name": (
-        "update raw.run_requests set benchmark_id = 'answers 2', protocol_version = '1'"
-        " where request_id = '{run}-programs-0';"
-        "update raw.run_requests set benchmark_id = 'answers', protocol_version = '2'"
-        " where request_id = '{run}-programs-1'",
+        "insert into raw.run_requests"
+        " select * replace ('answers 2' as benchmark_id, 1 as sample_index)"
+        " from raw.run_requests where request_id = '{run}-programs-0';"
+        "insert into raw.run_requests"
+        " select * replace ('answers' as benchmark_id, '2' as protocol_version)"
+        " from raw.run_requests where request_id = '{run}-programs-0'",
         "run_requests",
         "scorer: a benchmark of a run has one, and a name of its own",
     ),
@@ -81,8 +80,6 @@ OTHER_DAMAGES = {
     ),
 }
 """By run: what is done to it beside the faults of single rows; the table and rule to be named."""
-
-WHOLE_RUN = "benchmark_id is null"
 
 PUBLISHED = (
     "dim_benchmarks", "dim_models", "dim_panel_models", "dim_panels", "fct_benchmark_correlations",
@@ -127,12 +124,17 @@ def builds(built_warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> B
             " and model_id not in"
             " (select model_id from marts.dim_panel_models where panel_id = 'paper_35')"
         ).fetchone()
+        (item_count, protocol_version) = connection.execute(
+            "select item_count, protocol_version from marts.dim_benchmarks"
+            " where benchmark_id = 'jemhopqa'"
+        ).fetchone()
     made = [made_run(run) for run in (GOOD, *RAW_FAULTS, *(OTHER_DAMAGES.keys() - {MEASURED}))]
     made.append(
         made_run(
             MEASURED,
             scorers={"jemhopqa": "character_f1"},
-            item_count=ITEM_COUNT,
+            item_count=item_count,
+            protocol_version=protocol_version,
             item_set="real",
             model_id=model_id,
         )
@@ -161,14 +163,20 @@ def rows(path: Path, query: str) -> list[tuple]:
         return connection.execute(query).fetchall()
 
 
-def differences(one: Path, other: Path, table: str, condition: str = "true") -> int:
-    """How many rows of a table, in either warehouse, the other does not have."""
+def content(connection: duckdb.DuckDBPyConnection, place: str, table: str) -> str:
+    """SQL for the rows of a mart, but for the last digits: sums are of terms in any order."""
+    described = connection.execute(f"describe {place}.marts.{table}").fetchall()
+    columns = (f"round({name}, 11) as {name}" if kind == "DOUBLE" else name
+               for name, kind, *_ in described)  # fmt: skip
+    return f"select {', '.join(columns)} from {place}.marts.{table}"
+
+
+def differences(one: Path, other: Path, table: str) -> int:
+    """How many rows of a mart, in either warehouse, the other does not have."""
     with duckdb.connect() as connection:
-        connection.execute(f"attach '{one}' as one (read_only); attach '{other}' as other (read_only)")
-        here, there = (
-            f"select * from {name}.marts.{table} as rows where {condition}"
-            for name in ("one", "other")
-        )
+        for name, path in (("one", one), ("other", other)):
+            connection.execute(f"attach '{path}' as {name} (read_only)")
+        here, there = (content(connection, name, table) for name in ("one", "other"))
         (count,) = connection.execute(
             f"select count(*) from (({here} except all {there}) union all"
             f" ({there} except all {here}))"
@@ -189,13 +197,14 @@ def test_nothing_is_set_aside_where_nothing_is_wrong(builds: Builds) -> None:
 
 @pytest.mark.parametrize(("run", "fault"), RAW_FAULTS.items(), ids=str)
 def test_a_fault_is_named_with_the_run_that_has_it(builds: Builds, run: str, fault: Fault) -> None:
+    # What names nobody, or another run, is no longer the run's.
     named = rows(
         builds.damaged,
-        "select table_name, rule from marts.fct_set_aside"
-        f" where run_id = '{run}' or run_id is null and contains(concat(row_key, found), '{run}-')",
+        f"select table_name, rule from marts.fct_set_aside where run_id = '{run}'"
+        f" or coalesce(run_id, '{run}-nobody') = '{run}-nobody'"
+        f" and contains(concat(row_key, found), '{run}-')",
     )
     table = fault.table.removeprefix("raw.")
-    # An answer to no request is in its own table; that its request has none, elsewhere.
     assert (table, fault.columns.split()) in [(name, columns_of(rule)) for name, rule in named]
 
 
@@ -230,37 +239,41 @@ def test_a_run_that_is_not_damaged_enters_what_is_published(
 
 
 @pytest.mark.parametrize("table", OF_SAMPLES)
-def test_all_that_is_not_set_aside_has_its_scores(builds: Builds, table: str) -> None:
+def test_all_that_is_not_set_aside_has_the_scores_that_it_had(builds: Builds, table: str) -> None:
     is_set_aside = (
-        "exists (from set_aside where set_aside.run_id = rows.run_id"
-        " and coalesce(set_aside.benchmark_id = rows.benchmark_id, true)"
-        " and coalesce(set_aside.protocol_version = rows.protocol_version, true))"
+        "exists (from damaged.marts.fct_set_aside as named where named.run_id = rows.run_id"
+        " and coalesce(named.benchmark_id = rows.benchmark_id, true)"
+        " and coalesce(named.protocol_version = rows.protocol_version, true))"
     )
-    with duckdb.connect(str(builds.damaged), read_only=True) as connection:
-        connection.execute(f"attach '{builds.before}' as before (read_only)")
-        set_aside = "with set_aside as (from damaged.marts.fct_set_aside)"
-        (there,) = connection.execute(
-            f"{set_aside} select count(*) from damaged.marts.{table} as rows where {is_set_aside}"
+    # A measurement, say, that came to name another request is missed by its own.
+    lost_a_row = (
+        "exists (from damaged.marts.fct_set_aside as named"
+        " where contains(concat(named.row_key, named.found), rows.run_id || '-nobody'))"
+    )
+    with duckdb.connect() as connection:
+        for name, path in (("before", builds.before), ("damaged", builds.damaged)):
+            connection.execute(f"attach '{path}' as {name} (read_only)")
+        before, after = (content(connection, name, table) for name in ("before", "damaged"))
+        counts = connection.execute(
+            f"""
+            with before as ({before}), after as ({after}),
+                expected as (
+                    select * from before as rows where not {is_set_aside} and not {lost_a_row}
+                )
+            select
+                (select count(*) from after as rows where {is_set_aside}),
+                (select count(*) from (from expected except all from after)),
+                (select count(*) from expected where run_id = '{GOOD}'),
+                (select count(distinct run_id) from expected)"""
         ).fetchone()
-        (expected, missing) = connection.execute(
-            f"""{set_aside}, kept as (
-                select * from before.marts.{table} as rows where not {is_set_aside}
-            )
-            select (select count(*) from kept), count(*)
-            from (from kept except all from damaged.marts.{table})"""
-        ).fetchone()
-        (runs,) = connection.execute(
-            f"select count(distinct run_id) from damaged.marts.{table} where run_id = '{GOOD}'"
-        ).fetchone()
-        (count,) = connection.execute(f"select count(*) from damaged.marts.{table}").fetchone()
-    assert there == 0
-    assert missing == 0
-    assert runs == 1
-    # What was asked under another name than before the damage is scored under it, or set aside.
-    assert expected <= count
+    set_aside, lost, of_good, runs = counts
+    assert (set_aside, lost) == (0, 0)
+    assert of_good > 0
+    # Most damage is of one benchmark of its run.
+    assert runs > len(RAW_FAULTS) / 2
 
 
-@pytest.mark.parametrize("table", (*PUBLISHED, *OF_SAMPLES))
+@pytest.mark.parametrize("table", [*PUBLISHED, *OF_SAMPLES])
 def test_what_is_mended_comes_back(builds: Builds, table: str) -> None:
     assert differences(builds.before, builds.mended, table) == 0
 

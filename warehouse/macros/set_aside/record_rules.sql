@@ -1,7 +1,7 @@
 {% macro record_rules() -%}
-{#- Keys and rules of the rows of the raw store's tables, as warehouse/records.py declares
-    them: `make records` writes them anew. That a column is not null is not among them: the
-    tables themselves refuse it. -#}
+{#- Keys of the raw store's tables and rules of their rows, as warehouse/records.py
+    declares them: `make records` writes them anew. That a column is not null is not one
+    of them: the tables themselves refuse it. -#}
     {{ return({
         'run_sessions': {
             'key': ['session_id'],
