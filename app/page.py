@@ -9,6 +9,7 @@ import streamlit as st
 from app import marts
 from app.glossary import meaning
 from app.snapshot import NoSnapshotError, Snapshot, SourceState, open_snapshot
+from app.wording import set_aside
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -27,6 +28,8 @@ def open_page(title: str, explanation: str) -> Snapshot:
         st.info(str(error), icon=":material/hourglass_empty:")
         st.stop()
     st.caption(_state_of_data(snapshot))
+    if sentence := set_aside(marts.set_aside_count(snapshot)):
+        st.caption(sentence)
     return snapshot
 
 

@@ -52,6 +52,7 @@ READ_MARTS = (
     "fct_scaling_curves",
     "fct_scaling_fits",
     "fct_scaling_points",
+    "fct_set_aside",
     "fct_token_budgets",
 )
 """The tables the app reads. A warehouse that lacks one of them is not adopted."""

@@ -41,7 +41,7 @@ DAMAGES = {
     ),
     "a request twice": (
         "insert into raw.requests from raw.requests order by request_id limit 1",
-        "table_name=requests, rule=request_id: there are no two rows, row_count=2, row_key=request_id=",
+        "table_name=requests, rule=request_id: there are no two rows, row_count=2",
     ),
     "an item that is not there": (
         "delete from raw.items where item_hash = (select min(item_hash) from raw.items)",
