@@ -21,7 +21,7 @@ from warehouse.shard_files import SCHEMAS
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.slow(seconds=90)
+pytestmark = pytest.mark.slow(seconds=120)
 
 MEASURED = "made-real"
 """A run of all items of the smallest benchmark: its score is preferred to the published one."""
@@ -152,6 +152,7 @@ def builds(built_warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> B
         for run, (statement, _, _) in OTHER_DAMAGES.items():
             connection.execute(statement.format(run=run))
     said, exit_code, damaged = build(folder, "damaged.duckdb")
+    shutil.copy(store, folder / "damaged_store.duckdb")
     shutil.copy(folder / "undamaged.duckdb", store)
     told, mended_code, mended = build(folder, "mended.duckdb")
     assert mended_code == 0, told[-8_000:]
@@ -285,3 +286,21 @@ def test_tables_of_earlier_builds_forget_what_is_set_aside(builds: Builds) -> No
         found = [rows(path, query)[0][0] for path in (builds.before, builds.damaged, builds.mended)]
         assert found[0] > 0
         assert found == [found[0], 0, found[0]]
+
+
+def test_a_sample_has_one_row_of_texts_whatever_else_is_in_the_raw_store(builds: Builds) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{builds.damaged}' as warehouse (read_only)")
+        store = builds.folder / "damaged_store.duckdb"
+        connection.execute(f"attach '{store}' as generations (read_only)")
+        key = "run_id, protocol_version, item_hash, sample_index"
+        samples = connection.execute(
+            f"select {key} from warehouse.marts.fct_item_scores order by all"
+        ).fetchall()
+        assert samples
+        assert (
+            samples
+            == connection.execute(
+                f"select {key} from warehouse.marts.fct_sample_texts order by all"
+            ).fetchall()
+        )

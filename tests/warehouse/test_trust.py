@@ -18,7 +18,12 @@ pytestmark = pytest.mark.slow(seconds=35)
 
 RUN = "model_0-00000000"
 
-FIRST_WEIGHED = "(select min(request_id) from raw.log_likelihoods)"
+OTHER_RUN = "model_1-00000000"
+
+FIRST_WEIGHED = (
+    "(select min(request_id) from raw.log_likelihoods inner join raw.run_requests"
+    " using (request_id) where run_id = '{run}')"
+)
 
 DAMAGES = {
     "an answer without its completion": (
@@ -31,12 +36,13 @@ DAMAGES = {
         "found=generation, continuations: 0, completions: 2, log-likelihoods: 0",
     ),
     "a log-likelihood that is no number": (
-        f"update raw.log_likelihoods set log_likelihood = 'nan' where request_id = {FIRST_WEIGHED}",
+        "update raw.log_likelihoods set log_likelihood = 'nan'"
+        f" where request_id = {FIRST_WEIGHED.format(run=RUN)}",
         "continuation_index=0, found=nan",
     ),
     "a positive log-likelihood": (
-        "update raw.log_likelihoods set log_likelihood = 0.5 where request_id ="
-        " (select max(request_id) from raw.log_likelihoods)",
+        "update raw.log_likelihoods set log_likelihood = 0.5"
+        f" where request_id = {FIRST_WEIGHED.format(run=OTHER_RUN)}",
         "continuation_index=0, found=0.5",
     ),
     "a request twice": (
@@ -67,9 +73,10 @@ def said_of_damages(tmp_path_factory) -> str:
         for statement, _ in DAMAGES.values():
             connection.execute(statement)
     environment = dbt_environment(folder)
-    wanted = ("--select", "path:models/staging", "scorers", "path:models/intermediate/set_aside")
-    built = run_dbt("build", *wanted, "fct_set_aside", env=environment)
+    only_these = ("--indirect-selection", "cautious", "--exclude-resource-type", "unit_test")
+    built = run_dbt("build", "--select", "+fct_set_aside", *only_these, env=environment)
     assert built.returncode == 1
+    assert "ERROR=1 SKIP=0" in built.stdout, built.stdout[-3_000:]
     return built.stdout
 
 
