@@ -1,5 +1,5 @@
--- But for samples that are set aside. Counted by run, benchmark and protocol version first: rows are
--- compared only where the numbers differ.
+-- But for samples that are set aside. Counted by run, benchmark and protocol version first: rows
+-- are compared only where the numbers differ.
 with
 
 samples as (

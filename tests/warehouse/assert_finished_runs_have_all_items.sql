@@ -1,8 +1,8 @@
 {{ config(meta={'reports': true}) }}
 
 -- A run that came to its end without a limit, from upstream's own files, asked every item. Which
--- version of the protocol a session asked under is not recorded: one of the run's must be whole. What
--- is set aside is said elsewhere.
+-- version of the protocol a session asked under is not recorded: one of the run's must be whole.
+-- What is set aside is said elsewhere.
 with
 
 finished as (
