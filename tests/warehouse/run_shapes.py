@@ -91,7 +91,7 @@ def _item(
             "target": draw(texts),
             "golds": draw(st.lists(texts, max_size=3)),
             "choices": draw(st.lists(texts, min_size=size, max_size=size)),
-            "gold_index": draw(st.one_of(st.none(), st.integers(0, size - 1))) if size else None,
+            "gold_index": draw(st.sampled_from([None, *range(size)])),
         }
     )
     are_contexts = scorer == "most_likely_context"

@@ -41,11 +41,18 @@ runs as (
 measurements as (
     select
         request_id,
-        count(*) as measurement_count
+        count(*) as measurement_count,
+        max(measured_at) as measured_at
     from (
-        select request_id from translation_statistics
+        select
+            request_id,
+            measured_at
+        from translation_statistics
         union all
-        select request_id from program_outcomes
+        select
+            request_id,
+            measured_at
+        from program_outcomes
         where outcome != 'sandbox_error'
     ) as measured
     group by request_id
@@ -65,7 +72,8 @@ counted as (
         count(*) as request_count,
         count(answers.request_id) as answer_count,
         count(failed_requests.request_id) as failure_count,
-        coalesce(sum(measurements.measurement_count), 0) as measurement_count
+        coalesce(sum(measurements.measurement_count), 0) as measurement_count,
+        greatest(max(answers.answered_at), max(measurements.measured_at)) as changed_at
     from run_requests
     left join answers on run_requests.request_id = answers.request_id
     left join failed_requests on run_requests.request_id = failed_requests.request_id
@@ -77,8 +85,9 @@ counted as (
         run_requests.scorer
 ),
 
--- The only way of what was measured into scores: what is set aside does not pass. The raw store
--- only grows: a piece whose counts are what they were holds what it held.
+-- The only way of what was measured into scores: what is set aside does not pass. A piece whose
+-- counts and newest answer or measurement are what they were holds what it held: the raw store
+-- grows, and what is forgotten comes back with a later time.
 final as (
     select
         counted.run_benchmark_id,
@@ -102,7 +111,8 @@ final as (
             counted.request_count,
             counted.answer_count,
             counted.failure_count,
-            counted.measurement_count
+            counted.measurement_count,
+            epoch_us(counted.changed_at)
         ) as content_key
     from counted
     inner join runs on counted.run_id = runs.run_id
