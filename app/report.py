@@ -14,7 +14,14 @@ from rich.table import Table
 
 from app import marts
 from app.snapshot import Snapshot, SourceState, open_snapshot
-from app.wording import BUDGET_LANGUAGE_NAMES, interval, number, probability, set_aside, with_interval
+from app.wording import (
+    BUDGET_LANGUAGE_NAMES,
+    interval,
+    number,
+    probability,
+    set_aside,
+    with_interval,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
