@@ -53,6 +53,20 @@ def counts(snapshot: Answering) -> pd.DataFrame:
     )
 
 
+def set_aside_count(snapshot: Answering) -> int:
+    """How many results of runs on benchmarks are set aside, of which something is wrong.
+
+    A run that is set aside as a whole counts once, and so do rows that belong to no run.
+    """
+    counted = snapshot.answer(
+        """
+        select count(distinct (run_id, benchmark_id, protocol_version)) as set_aside_count
+        from marts.fct_set_aside
+        """,
+    )
+    return int(counted["set_aside_count"].iloc[0])
+
+
 def run_scores(snapshot: Answering, panel_id: str) -> pd.DataFrame:
     """Scores of every run, beside the median of the panel's published ones.
 

@@ -9,7 +9,7 @@ import streamlit as st
 from app import marts
 from app.glossary import meaning
 from app.snapshot import NoSnapshotError, Snapshot, SourceState, open_snapshot
-from app.wording import as_markdown
+from app.wording import as_markdown, set_aside
 from warehouse.outside_text import visible
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ def open_page(title: str, explanation: str) -> Snapshot:
         st.info(as_markdown(str(error)), icon=":material/hourglass_empty:")
         st.stop()
     st.caption(_state_of_data(snapshot))
+    if sentence := set_aside(marts.set_aside_count(snapshot)):
+        st.caption(sentence)
     return snapshot
 
 

@@ -15,7 +15,14 @@ from rich.text import Text
 
 from app import marts
 from app.snapshot import Snapshot, SourceState, open_snapshot
-from app.wording import BUDGET_LANGUAGE_NAMES, interval, number, probability, with_interval
+from app.wording import (
+    BUDGET_LANGUAGE_NAMES,
+    interval,
+    number,
+    probability,
+    set_aside,
+    with_interval,
+)
 from warehouse.outside_text import visible
 
 if TYPE_CHECKING:
@@ -86,6 +93,8 @@ def _print_holdings(console: Console, snapshot: Snapshot) -> None:
         f"from {counts['source_count']} sources; "
         f"{counts['measured_score_count']:,} measured here."
     )
+    if sentence := set_aside(marts.set_aside_count(snapshot)):
+        console.print(f"[yellow]{sentence}[/yellow]")
 
 
 def _pairs(snapshot: Snapshot) -> Table:

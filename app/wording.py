@@ -137,3 +137,11 @@ def unique_names(models: pd.DataFrame) -> pd.Series[str]:
     names: pd.Series[str] = models["model_name"]
     is_shared = names.duplicated(keep=False)
     return names.where(~is_shared, names + " (" + models["model_id"] + ")").map(visible)
+
+
+def set_aside(count: int) -> str:
+    """What is set aside, and where to read of it; empty for nothing."""
+    if not count:
+        return ""
+    results = "1 measured result is" if count == 1 else f"{count:,} measured results are"
+    return f"{results} set aside, as something is wrong with them: see marts.fct_set_aside."

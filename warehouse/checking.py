@@ -61,10 +61,14 @@ class Query(NamedTuple):
     """All of them, as `Breach` has them."""
 
 
-@cache
 def rules(kind: ShardKind) -> tuple[Rule, ...]:
     """What every row of a shard of that kind keeps to: of its columns first, then of the row."""
-    row = SHARDS[kind]
+    return rules_of(SHARDS[kind])
+
+
+@cache
+def rules_of(row: type) -> tuple[Rule, ...]:
+    """What every row of that type keeps to: of its columns first, then of the row."""
     own = tuple(rule for column in columns(row) for rule in _column_rules(column))
     return own + ROW_RULES.get(row, ())
 

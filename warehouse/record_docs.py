@@ -2,8 +2,9 @@
 
     python -m warehouse.record_docs
 
-writes names, types and descriptions into `models/staging/_raw_store.yml`. All else in that file,
-such as data tests, is kept as somebody wrote it.
+writes names, types and descriptions into `models/staging/_raw_store.yml`, where all else, such as
+data tests, is kept as somebody wrote it; and the rules of rows, by which measured results are set
+aside, as the macro `record_rules`.
 """
 
 from __future__ import annotations
@@ -13,10 +14,19 @@ import inspect
 import json
 import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from warehouse.records import TABLES, Table, columns
+from warehouse.checking import rules_of
+from warehouse.records import ROW_RULES, TABLES, Table, columns
 
-STAGING = Path(__file__).resolve().parents[1] / "models" / "staging" / "_raw_store.yml"
+if TYPE_CHECKING:
+    from warehouse.records import Rule
+
+WAREHOUSE = Path(__file__).resolve().parent
+
+STAGING = WAREHOUSE.parent / "models" / "staging" / "_raw_store.yml"
+
+RULES = WAREHOUSE / "macros" / "set_aside" / "record_rules.sql"
 
 HEADER = """\
 # Names, types and descriptions follow from warehouse/records.py: `make records` writes them anew,
@@ -46,6 +56,53 @@ def raw_store_yaml(text: str) -> str:
     for table in tables:
         lines += _model(table, kept.get(f"stg_{table.name}", {}))
     return "\n".join(lines) + "\n"
+
+
+def record_rules_macro() -> str:
+    """The macro that gives dbt the key of each table of the raw store and the rules of its rows.
+
+    A rule is its column, its condition in SQL, and the sentence that says it.
+    """
+    lines = [
+        "{% macro record_rules() -%}",
+        "{#- Keys of the raw store's tables and rules of their rows, as warehouse/records.py",
+        "    declares them: `make records` writes them anew. That a column is not null is not one",
+        "    of them: the tables themselves refuse it. -#}",
+        "    {{ return({",
+    ]
+    for table in TABLES.values():
+        if table.is_staged:
+            lines += [
+                f"        {table.name!r}: {{",
+                f"            'key': {list(table.key)!r},",
+                "            'rules': [",
+                *(
+                    f"                {(rule.column, rule.condition, rule.sentence)!r},"
+                    for rule in table_rules(table)
+                ),
+                "            ],",
+                "        },",
+            ]
+    return "\n".join([*lines, "    }) }}", "{%- endmacro %}", ""])
+
+
+def table_rules(table: Table) -> tuple[Rule, ...]:
+    """What every row of the table keeps to, and the table itself does not see to.
+
+    A rule of a shard's row that is made of several tables' columns is one of its table.
+    """
+    names = {column.name for column in columns(table.row)}
+    of_shards = (
+        rule
+        for row, row_rules in ROW_RULES.items()
+        if row is not table.row and names < {column.name for column in columns(row)}
+        for rule in row_rules
+        if rule.column in names
+    )
+    not_null = {f"{column.name} is not null" for column in columns(table.row)}
+    return tuple(
+        rule for rule in (*rules_of(table.row), *of_shards) if rule.condition not in not_null
+    )
 
 
 def description(row: type) -> str:
@@ -127,3 +184,4 @@ def _name(lines: list[str]) -> str:
 
 if __name__ == "__main__":
     STAGING.write_text(raw_store_yaml(STAGING.read_text(encoding="utf-8")), encoding="utf-8")
+    RULES.write_text(record_rules_macro(), encoding="utf-8")

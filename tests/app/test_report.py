@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -102,3 +103,30 @@ def test_the_report_without_any_build_is_an_error_that_says_what_to_do(tmp_path)
     assert result.returncode == 1
     assert "make run" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_the_report_says_what_is_set_aside(built_warehouse, tmp_path):
+    path = shutil.copy(built_warehouse, tmp_path)
+    with duckdb.connect(path) as connection:
+        connection.execute(
+            """
+            insert into marts.fct_set_aside
+            select 'run', benchmark_id, '1', 'answers', rule, 1, 'request_id=q', '-1'
+            from (values ('mmlu'), ('gsm8k')) as benchmarks (benchmark_id),
+                (values ('a rule'), ('another')) as rules (rule)"""
+        )
+    said = subprocess.run(
+        REPORT,
+        cwd=REPOSITORY,
+        env={**os.environ, "EVALWH_WAREHOUSE": path, "COLUMNS": "120"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+    assert "2 measured results are set aside" in said
+    assert "marts.fct_set_aside" in said
+
+
+def test_the_report_says_nothing_of_what_is_set_aside_where_nothing_is(report):
+    assert "set aside" not in report

@@ -1,5 +1,5 @@
--- Counted by run, benchmark and protocol version first: rows are compared only where the numbers
--- differ.
+-- But for samples that are set aside. Counted by run, benchmark and protocol version first: rows
+-- are compared only where the numbers differ.
 with
 
 samples as (
@@ -70,4 +70,6 @@ left join item_scores
         and samples.protocol_version = item_scores.protocol_version
         and samples.item_hash = item_scores.item_hash
         and samples.sample_index = item_scores.sample_index
-where item_scores.run_id is null
+where
+    item_scores.run_id is null
+    and {{ not_set_aside('differing') }}

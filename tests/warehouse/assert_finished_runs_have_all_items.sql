@@ -1,5 +1,8 @@
+{{ config(meta={'reports': true}) }}
+
 -- A run that came to its end without a limit, from upstream's own files, asked every item. Which
 -- version of the protocol a session asked under is not recorded: one of the run's must be whole.
+-- What is set aside is said elsewhere.
 with
 
 finished as (
@@ -11,7 +14,10 @@ finished as (
         on run_sessions.session_id = session_ends.session_id
     where
         run_sessions.item_set = 'real'
-        and (run_sessions.configuration ->> 'limit') is null
+        and case
+            when json_valid(run_sessions.configuration)
+                then (run_sessions.configuration ->> 'limit') is null
+        end
 ),
 
 most_items as (
@@ -54,3 +60,4 @@ where
         run_scores.run_id is null
         or run_scores.item_count + run_scores.unscored_count != run_scores.expected_item_count
     )
+    and {{ not_set_aside('finished', columns=['benchmark_id']) }}

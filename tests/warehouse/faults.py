@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import pyarrow as pa
+
+from warehouse.record_docs import table_rules
+from warehouse.records import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,11 +26,32 @@ DAMAGED_VALUES = {
     "below 0": "-0.5",
     "above 0": "0.5",
     "too small": "-1",
+    "too large": "9",
     "no number": "'nan'",
+    "infinite": "'inf'",
     "unknown word": "'made up'",
     "unknown key": "'nobody'",
+    "no JSON": "(select value from no_json)",
+    "no object": "'[]'",
+    "null element": "[null]",
+    "negative element": "[1, 0, 0, -1]",
+    "too few": "[0, 0, 0]",
+    "more than there are": "[1000, 0, 0, 0]",
+    "other kind": "if(kind = 'generation', ['made up'], [])",
 }
 """By the fault: what stands in the column instead, as SQL. `twice` repeats the row."""
+
+SAID_TWICE = {
+    ("raw.run_sessions", "model_id"): "'made up' as session_id, 'made up' as model_id",
+    ("raw.run_requests", "request_id"): "'made up' as request_id",
+    ("raw.run_requests", "scorer"): "'made up' as item_hash, 'made up' as scorer",
+    ("raw.logged_scores", "is_main"): "'made up' as metric",
+}
+"""By table and column: what stands in a row that is repeated, of which one is to be: the fault
+`said twice`."""
+
+DAMAGED_ROWS = {"raw.logged_scores": "is_main"}
+"""By table: of which rows the first is damaged, where not of all."""
 
 MADE_UP_VALUES = {
     "BIGINT": "1",
@@ -90,11 +115,6 @@ SENTENCES = {
         " where panel_id = 'all' and component_index = 1 and benchmark_id = 'mmlu'",
         "'all', 1, 1,",
     ),
-    "assert_every_answer_has_its_content": (
-        "an answer lost its completion",
-        "delete from generations.raw.generations where request_id = '{request}'",
-        "'{request}'",
-    ),
     "assert_every_model_has_a_budget_row_per_language": (
         "a model has no row of a language",
         "delete from marts.fct_token_budgets where model_id = '{model}' and language = 'ja'",
@@ -151,6 +171,12 @@ SENTENCES = {
         "update marts.fct_run_scores set item_set = 'real', item_count = 100, score = 0"
         " where run_id = '{run}' and benchmark_id = 'mmlu'",
         "'{run}', 'mmlu', 'the score is zero'",
+    ),
+    "assert_nothing_is_set_aside": (
+        "a measured result is set aside",
+        "insert into marts.fct_set_aside values"
+        " ('{run}', 'mmlu', '1', 'answers', 'made up: a rule', 1, 'request_id={request}', null)",
+        "'{run}', 'mmlu', '1', 'answers'",
     ),
     "assert_one_preferred_score_per_cell": (
         "no score of a model on a benchmark is preferred",
@@ -228,11 +254,6 @@ class Fault:
     test_before: str
     """The test or constraint that caught it when every rule was a test of its own."""
 
-    @property
-    def tested(self) -> str:
-        """What the tests read: the table, or the staging view of a table of the raw store."""
-        return self.table.replace("raw.", "staging.stg_")
-
 
 @dataclass(frozen=True, slots=True)
 class Catch:
@@ -250,6 +271,59 @@ def faults() -> list[Fault]:
         return [Fault(**row) for row in csv.DictReader(file)]
 
 
+def columns_of(rule: str) -> list[str]:
+    """The columns that a rule is about, from its words."""
+    return re.split(": | is ", rule, maxsplit=1)[0].split(", ")
+
+
+def bring_no_json(connection: duckdb.DuckDBPyConnection) -> None:
+    """A table of one value of type JSON that is none: DuckDB takes Arrow's word for it."""
+    text = pa.array(["{not JSON"])
+    column = pa.ExtensionArray.from_storage(pa.json_(pa.utf8()), text)
+    connection.register("no_json_of_arrow", pa.table({"value": column}))
+    connection.execute("create temp table no_json as select value from no_json_of_arrow")
+
+
+def damage(
+    connection: duckdb.DuckDBPyConnection,
+    fault: Fault,
+    table: str,
+    *,
+    rows: str = "true",
+    made_up: str = "",
+) -> set[str]:
+    """Do it to the first of the `rows` of a table; what the columns of that row are now.
+
+    `rows` is a condition in SQL; what is made up begins with `made_up`.
+    """
+    condition = DAMAGED_ROWS.get(fault.table, "true")
+    found = connection.execute(
+        f"select min(rowid) from {table} where ({rows}) and {condition}"
+    ).fetchone()
+    assert found is not None
+    assert found[0] is not None, f"no row of {table}"
+    connection.execute(
+        f"create or replace temp table damaged as select * from {table} where rowid = {found[0]}"
+    )
+    if fault.fault == "said twice":
+        otherwise = SAID_TWICE[fault.table, fault.columns].replace("'made up'", f"'{made_up}2'")
+        connection.execute(f"insert into {table} select * replace ({otherwise}) from damaged")
+    elif fault.fault == "twice":
+        connection.execute(f"insert into {table} from damaged")
+    else:
+        value = DAMAGED_VALUES[fault.fault].replace("'nobody'", f"'{made_up}nobody'")
+        connection.execute(f"update damaged set {fault.columns} = {value}")
+        connection.execute(f"delete from {table} where rowid = {found[0]}")
+        connection.execute(f"insert into {table} from damaged")
+    cursor = connection.execute("select columns(*)::varchar from damaged")
+    names = [column[0] for column in cursor.description]
+    (values,) = cursor.fetchall()
+    return {
+        f"{name}={'null' if value is None else value}"
+        for name, value in zip(names, values, strict=True)
+    }
+
+
 class DamagedWarehouse:
     """A copy of a built warehouse and its raw store, in which one fault at a time is tried."""
 
@@ -257,31 +331,28 @@ class DamagedWarehouse:
         """Open `warehouse.duckdb` and `generations.duckdb` in `folder`, which are written."""
         self.connection = duckdb.connect(folder / "warehouse.duckdb")
         self.connection.execute(f"attach '{folder / 'generations.duckdb'}' as generations")
-        self._tests = [
-            node
-            for node in json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values()
-            if node["resource_type"] == "test"
-        ]
-        # A table's first `twice` is of its key.
-        self._keys: dict[str, list[str]] = {}
-        for fault in faults():
-            if fault.fault == "twice":
-                self._keys.setdefault(fault.table, fault.columns.split())
+        bring_no_json(self.connection)
+        nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"]
+        self._tests = [node for node in nodes.values() if node["resource_type"] == "test"]
+        # What is wrong with the raw store fails no test of a table, but is set aside.
+        self._set_aside = nodes["model.evalwh.int_broken_records"]
 
     def caught(self, fault: Fault) -> Catch | None:
         """What reports `fault` with its rule, the key of the damaged row and what was found."""
         with self._taken_back():
             try:
-                row_key = self._damage(fault)
+                damaged = self._damage(fault)
             except duckdb.ConstraintException as error:
                 constraint, _, column = str(error).partition(": ")[2].partition(": ")
                 return Catch("the table itself", constraint, "", column)
-            for test in self._tests_of(fault.tested):
+            is_raw = fault.table.startswith("raw.")
+            for test in [self._set_aside] if is_raw else self._tests_of(fault.table):
+                name = "fct_set_aside" if is_raw else test["name"]
                 for row in self._rows(test):
                     rule = str(row["rule"])
-                    is_of_columns = rule.partition(" is ")[0].split(", ") == fault.columns.split()
-                    if is_of_columns and row["row_key"] == row_key:
-                        return Catch(test["name"], rule, row["row_key"], row["found"])
+                    is_of_columns = columns_of(rule) == fault.columns.split()
+                    if is_of_columns and set(row["row_key"].split(", ")) <= damaged:
+                        return Catch(name, rule, row["row_key"], row["found"])
         return None
 
     def rows_of(self, test_name: str, statement: str) -> list[dict[str, Any]]:
@@ -292,8 +363,8 @@ class DamagedWarehouse:
             return list(self._rows(test))
 
     def rules(self) -> set[tuple[str, str]]:
-        """Tables and views with each rule that a test of many rules asks of them."""
-        return {
+        """Tables with each rule that a test of many rules, or what sets aside, asks of them."""
+        of_tests = {
             (f"{schema}.{name}", rule)
             for test in self._tests
             for rule, schema, name in re.findall(
@@ -302,6 +373,19 @@ class DamagedWarehouse:
                 re.DOTALL,
             )
         }
+        between_rows = {
+            (f"raw.{table}", rule)
+            for table, rule in re.findall(
+                r"'(\w+)' as table_name,\s+'([^']+)' as rule", self._set_aside["compiled_code"]
+            )
+        }
+        of_rows = {
+            (f"raw.{table.name}", f"{rule.column}: {rule.sentence}")
+            for table in TABLES.values()
+            if table.is_staged
+            for rule in table_rules(table)
+        }
+        return of_tests | between_rows | of_rows
 
     def sentences(self) -> set[str]:
         """Tests of one rule each, which is their name."""
@@ -329,30 +413,14 @@ class DamagedWarehouse:
         for row in cursor.fetchall():
             yield dict(zip(names, row, strict=True))
 
-    def _damage(self, fault: Fault) -> str:
-        """Do it to the first row of the table; the row's key."""
+    def _damage(self, fault: Fault) -> set[str]:
+        """Do it to the first row of the table; what the columns of that row are now."""
         table = BEHIND_A_VIEW.get(fault.table, fault.table)
         if table.startswith("raw."):
             table = f"generations.{table}"
         if self.connection.execute(f"select count(*) from {table}").fetchone() == (0,):
             self._make_up_a_row(table)
-        first = f"rowid = (select min(rowid) from {table})"
-        names = fault.columns.split()
-        if fault.fault == "twice":
-            self.connection.execute(f"insert into {table} select * from {table} where {first}")
-        else:
-            (names[0],) = names
-            value = DAMAGED_VALUES[fault.fault]
-            self.connection.execute(f"update {table} set {names[0]} = {value} where {first}")
-            names = self._keys[fault.table]
-        values = self.connection.execute(
-            f"select {', '.join(f'{name}::varchar' for name in names)} from {table} where {first}"
-        ).fetchone()
-        assert values is not None
-        return ", ".join(
-            f"{name}={'null' if value is None else value}"
-            for name, value in zip(names, values, strict=True)
-        )
+        return damage(self.connection, fault, table)
 
     def _make_up_a_row(self, table: str) -> None:
         described = self.connection.execute(f"describe {table}").fetchall()

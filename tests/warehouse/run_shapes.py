@@ -63,6 +63,9 @@ def runs(draw: st.DrawFn, name: str) -> Rows:
         }
     )
     if draw(st.booleans()):
+        # The same run, gone on with later.
+        rows["session"].append({**rows["session"][0], "session_id": f"{name}-session2"})
+    if draw(st.booleans()):
         counts = {"request_count": 1, "answered_count": 1, "failed_count": 0}
         rows["session_end"].append({"session_id": f"{name}-session", **counts, "finished_at": NOW})
     for number in range(draw(st.integers(1, 3))):
@@ -130,14 +133,20 @@ def _request(
         }
     )
     told = {"request_id": name, "session_id": session["session_id"], "endpoint": "e"}
-    fate = draw(st.sampled_from(["answered", "answered", "answered", "failed", "unasked"]))
-    if fate == "failed":
+    fates = ["answered", "answered", "answered", "failed", "answered later", "unasked"]
+    fate = draw(st.sampled_from(fates))
+    if fate in ("failed", "answered later"):
         rows["failures"].append(
             {**told, "error": draw(texts), "attempt_count": 1, "failed_at": NOW}
         )
-    if fate != "answered":
+    if fate in ("failed", "unasked"):
         return
-    answer: dict[str, Any] = {**told, "answered_at": NOW}
+    # By whichever session came to it last, which may be the one that failed before.
+    answer: dict[str, Any] = {
+        **told,
+        "session_id": rows["session"][-1]["session_id"],
+        "answered_at": NOW,
+    }
     if width:
         answer["log_likelihoods"] = draw(st.lists(log_likelihoods, min_size=width, max_size=width))
         answer["token_counts"] = [1] * width

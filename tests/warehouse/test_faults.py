@@ -60,7 +60,7 @@ def test_no_fault_is_listed_twice():
 
 
 def test_every_rule_has_a_fault_that_breaks_it(warehouse, catches):
-    tried = {(fault.tested, catch.rule) for fault, catch in catches.items() if catch}
+    tried = {(fault.table, catch.rule) for fault, catch in catches.items() if catch}
     assert warehouse.rules()
     assert warehouse.rules() - tried == set()
 

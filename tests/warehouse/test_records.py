@@ -13,8 +13,17 @@ import yaml
 from tests.dbt_project import REPOSITORY
 from warehouse.migrating import differences, migrations
 from warehouse.raw_store import open_raw_store
-from warehouse.record_docs import STAGING, column_descriptions, description, raw_store_yaml
+from warehouse.record_docs import (
+    RULES,
+    STAGING,
+    column_descriptions,
+    description,
+    raw_store_yaml,
+    record_rules_macro,
+    table_rules,
+)
 from warehouse.records import (
+    HIGHEST_LOG_LIKELIHOOD,
     TABLES,
     VERSION,
     Answer,
@@ -81,6 +90,21 @@ def test_the_columns_of_a_shard_are_those_of_the_tables_that_it_fills() -> None:
 def test_what_dbt_is_told_of_the_raw_store_is_up_to_date() -> None:
     text = STAGING.read_text(encoding="utf-8")
     assert raw_store_yaml(text) == text, "make records"
+
+
+def test_the_rules_that_dbt_is_told_are_up_to_date() -> None:
+    assert record_rules_macro() == RULES.read_text(encoding="utf-8"), "make records"
+
+
+def test_a_rule_of_a_shard_is_one_of_the_table_with_its_columns() -> None:
+    rules = {
+        (table.name, rule.column): rule.condition
+        for table in TABLES.values()
+        for rule in table_rules(table)
+    }
+    assert "log_likelihood" in rules["requests", "continuations"]
+    assert str(HIGHEST_LOG_LIKELIHOOD) in rules["log_likelihoods", "log_likelihood"]
+    assert not any(condition.endswith(" is not null") for condition in rules.values())
 
 
 def test_dbt_is_told_of_every_table_and_column() -> None:

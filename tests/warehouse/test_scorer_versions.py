@@ -193,7 +193,8 @@ RULE = """
 
 @pytest.mark.slow(seconds=20)
 def test_adding_a_rule_is_adding_a_file(tmp_path: Path):
-    """And one line in the register; without either, the error says what to add."""
+    """And one line in the register; without the line, its runs are set aside; with it, the error
+    says what to add."""
     project = copy_project(tmp_path)
     with open_raw_store(tmp_path / "generations.duckdb") as connection:
         connection.execute(
@@ -207,6 +208,13 @@ def test_adding_a_rule_is_adding_a_file(tmp_path: Path):
             insert into raw.run_requests
             select 'run', 'b', '1', 'says_gold', 'i' || i, 0, 0, 'answer', 'q' || i, null
             from range(2) as r (i);
+            insert into raw.prompts values ('p', 'What is it?');
+            insert into raw.requests
+            select 'q' || i, 'model', 'r', 't', 'generation', 'p', [], '{}', 0, null, 0
+            from range(2) as r (i);
+            insert into raw.answers
+            select 'q' || i, 'session', 'e', null, null, null, null, null, now()
+            from range(2) as r (i);
             insert into raw.items
             select 'i' || i, 'real', 'b', i, i, '', i, '{}', 'gold', ['gold'], [], null
             from range(2) as r (i);
@@ -216,13 +224,18 @@ def test_adding_a_rule_is_adding_a_file(tmp_path: Path):
 
     def build() -> str:
         return run_dbt(
-            *("build", "--select", "+int_answer_scores"),
+            *("build", "--select", "+int_answer_scores", "fct_set_aside"),
             *("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"),
             project_dir=project,
             env=dbt_environment(tmp_path),
         ).stdout
 
-    assert "The scorer says_gold, by which b is to be scored, is not registered" in build()
+    said = build()
+    assert "ERROR=0" in said, said
+    named = "select run_id, benchmark_id, rule, found from marts.fct_set_aside"
+    assert rows(tmp_path / "warehouse.duckdb", named) == [
+        ("run", "b", "scorer: it is in stg_scorers", "says_gold")
+    ]
     register = project / "warehouse" / "seeds" / "scorers.csv"
     with register.open("a") as file:
         file.write("says_gold,1,answer,mean,1 if the completion has the gold in it\n")

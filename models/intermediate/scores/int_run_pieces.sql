@@ -41,11 +41,18 @@ runs as (
 measurements as (
     select
         request_id,
-        count(*) as measurement_count
+        count(*) as measurement_count,
+        max(measured_at) as measured_at
     from (
-        select request_id from translation_statistics
+        select
+            request_id,
+            measured_at
+        from translation_statistics
         union all
-        select request_id from program_outcomes
+        select
+            request_id,
+            measured_at
+        from program_outcomes
         where outcome != 'sandbox_error'
     ) as measured
     group by request_id
@@ -61,18 +68,12 @@ counted as (
         run_requests.benchmark_id,
         run_requests.protocol_version,
         run_requests.scorer as scorer_id,
-        -- A piece of version 1 has the name that it had before there were others, so that what is
-        -- held of it stays.
-        concat_ws(
-            ' ',
-            run_requests.run_id,
-            run_requests.benchmark_id,
-            nullif(run_requests.protocol_version, '1')
-        ) as run_benchmark_id,
+        {{ run_benchmark_id('run_requests') }} as run_benchmark_id,
         count(*) as request_count,
         count(answers.request_id) as answer_count,
         count(failed_requests.request_id) as failure_count,
-        coalesce(sum(measurements.measurement_count), 0) as measurement_count
+        coalesce(sum(measurements.measurement_count), 0) as measurement_count,
+        greatest(max(answers.answered_at), max(measurements.measured_at)) as changed_at
     from run_requests
     left join answers on run_requests.request_id = answers.request_id
     left join failed_requests on run_requests.request_id = failed_requests.request_id
@@ -84,23 +85,14 @@ counted as (
         run_requests.scorer
 ),
 
--- The raw store only grows: a piece whose counts are what they were holds what it held.
+-- The only way of what was measured into scores: what is set aside does not pass. A piece whose
+-- counts and newest answer or measurement are what they were holds what it held: the raw store
+-- grows, and what is forgotten comes back with a later time.
 final as (
     select
         counted.run_benchmark_id,
         concat_ws(
-            ' ',
-            counted.run_benchmark_id,
-            counted.scorer_id,
-            -- Without its scorer, a piece would be lost without a word.
-            coalesce(
-                scorers.scorer_version,
-                error(
-                    'The scorer ' || counted.scorer_id || ', by which ' || counted.benchmark_id
-                    || ' is to be scored, is not registered: add it to'
-                    || ' warehouse/seeds/scorers.csv'
-                )
-            )
+            ' ', counted.run_benchmark_id, counted.scorer_id, scorers.scorer_version
         ) as piece_id,
         counted.run_id,
         runs.model_id,
@@ -119,11 +111,13 @@ final as (
             counted.request_count,
             counted.answer_count,
             counted.failure_count,
-            counted.measurement_count
+            counted.measurement_count,
+            epoch_us(counted.changed_at)
         ) as content_key
     from counted
     inner join runs on counted.run_id = runs.run_id
-    left join scorers on counted.scorer_id = scorers.scorer_id
+    inner join scorers on counted.scorer_id = scorers.scorer_id
+    where {{ not_set_aside('counted') }}
 )
 
 select * from final

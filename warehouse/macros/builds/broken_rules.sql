@@ -1,6 +1,6 @@
 {% macro broken_rules(
     relation, key, unique_columns=[], not_null=[], proportions=[], rounded_proportions=[],
-    correlations=[], log_likelihoods=[], at_least={}, accepted_values={}, references={}
+    correlations=[], at_least={}, accepted_values={}, references={}
 ) -%}
 {#- One query for all rules of a table, since dbt takes more time to run a test than DuckDB to read
     the rows: a row per rule and row that breaks it, with the rule in words, the row's key and what
@@ -27,12 +27,6 @@
 {%- for column in correlations -%}
     {%- do rules.append((
         column, 'is between -1 and 1', 'isnan(' ~ column ~ '::double) or abs(' ~ column ~ ') > 1'
-    )) -%}
-{%- endfor -%}
-{#- Nats of a sure token may be positive by rounding; minus infinity is a choice without mass. -#}
-{%- for column in log_likelihoods -%}
-    {%- do rules.append((
-        column, 'is not positive', 'isnan(' ~ column ~ ') or ' ~ column ~ ' > 1e-4'
     )) -%}
 {%- endfor -%}
 {%- for column, minimum in at_least.items() -%}

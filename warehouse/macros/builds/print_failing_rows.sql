@@ -6,12 +6,14 @@
 {%- for result in results
     if result.status in ['fail', 'warn'] and result.node.resource_type == 'test'
        and result.node.relation_name -%}
+    {%- set found = 'select * from ' ~ result.node.relation_name -%}
+    {%- set columns = run_query(found ~ ' limit 0').column_names -%}
     {%- set rows = run_query(
-        'select * from ' ~ result.node.relation_name ~ (
-            ' qualify row_number() over (partition by ' ~ (
-                'table_name, rule' if 'as table_name,' in result.node.compiled_code else 'rule'
-            ) ~ ' order by row_key) <= ' ~ row_limit
-            if ' as rule,' in result.node.compiled_code else ' limit ' ~ row_limit
+        found ~ (
+            ' qualify row_number() over (partition by '
+            ~ (['table_name', 'rule'] | select('in', columns) | join(', '))
+            ~ ' order by row_key) <= ' ~ row_limit
+            if 'rule' in columns else ' limit ' ~ row_limit
         )
     ) -%}
     {{ log(result.node.name ~ ': ' ~ result.failures ~ ' failing row(s)', info=true) }}

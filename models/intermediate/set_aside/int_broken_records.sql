@@ -1,0 +1,252 @@
+{%- set request = {'request_id': 'request_id'} -%}
+{%- set request_of_item = {'request_id': 'request_id', 'item_hash': 'item_hash'} -%}
+{%- set version = {
+    'run_id': 'run_id',
+    'benchmark_id': 'benchmark_id',
+    'protocol_version': 'protocol_version'
+} -%}
+{#- An empty version of a file counts for all. -#}
+{%- set version_of_file = {
+    'run_id': 'run_id',
+    'benchmark_id': 'benchmark_id',
+    'protocol_version': "nullif(protocol_version, '')"
+} -%}
+with
+
+-- What a single row of a table, its key or its references say.
+of_rows as (
+    {{ broken_records('run_sessions', {'run_id': 'run_id'}) }}
+    union all
+    {{ broken_records(
+        'run_session_ends',
+        {'session_id': 'session_id'},
+        {'session_id': ['stg_run_sessions', 'session_id']}
+    ) }}
+    union all
+    {{ broken_records(
+        'run_files', version_of_file, {'run_id': ['stg_run_sessions', 'run_id']}
+    ) }}
+    union all
+    {{ broken_records('items', {'item_hash': 'item_hash'}) }}
+    union all
+    {{ broken_records('prompts', {'prompt_id': 'prompt_id'}) }}
+    union all
+    {{ broken_records('requests', request, {'prompt_id': ['stg_prompts', 'prompt_id']}) }}
+    union all
+    {{ broken_records(
+        'run_requests',
+        version,
+        {
+            'run_id': ['stg_run_sessions', 'run_id'],
+            'scorer': ['stg_scorers', 'scorer_id'],
+            'item_hash': ['stg_items', 'item_hash'],
+            'request_id': ['stg_requests', 'request_id']
+        }
+    ) }}
+    union all
+    {{ broken_records(
+        'answers', request, {'session_id': ['stg_run_sessions', 'session_id']}
+    ) }}
+    union all
+    {{ broken_records('generations', request) }}
+    union all
+    {{ broken_records('log_likelihoods', request) }}
+    union all
+    {{ broken_records(
+        'failures',
+        request,
+        {
+            'request_id': ['stg_requests', 'request_id'],
+            'session_id': ['stg_run_sessions', 'session_id']
+        }
+    ) }}
+    union all
+    {{ broken_records(
+        'translation_statistics',
+        request_of_item,
+        {
+            'request_id': ['stg_generations', 'request_id'],
+            'item_hash': ['stg_items', 'item_hash']
+        }
+    ) }}
+    union all
+    {{ broken_records(
+        'program_outcomes',
+        request_of_item,
+        {
+            'request_id': ['stg_generations', 'request_id'],
+            'item_hash': ['stg_items', 'item_hash']
+        }
+    ) }}
+    union all
+    {{ broken_records(
+        'logged_scores',
+        request_of_item,
+        {
+            'request_id': ['stg_requests', 'request_id'],
+            'item_hash': ['stg_items', 'item_hash']
+        }
+    ) }}
+),
+
+contents as (
+    select
+        request_id,
+        count(*) filter (where is_completion) as completion_count,
+        count(*) filter (where not is_completion) as log_likelihood_count,
+        max(continuation_index) as last_index
+    from (
+        select
+            request_id,
+            true as is_completion,
+            null as continuation_index
+        from {{ ref('stg_generations') }}
+        union all
+        select
+            request_id,
+            false as is_completion,
+            continuation_index
+        from {{ ref('stg_log_likelihoods') }}
+    ) as rows_of_contents
+    group by request_id
+),
+
+answered as (
+    select
+        answers.request_id,
+        requests.kind,
+        len(requests.continuations) as continuation_count
+    from {{ ref('stg_answers') }} as answers
+    left join {{ ref('stg_requests') }} as requests
+        on answers.request_id = requests.request_id
+),
+
+-- Neither is there without its answer, nor an answer without its request.
+answers_with_contents as (
+    select
+        coalesce(answered.request_id, contents.request_id) as request_id,
+        concat_ws(
+            ', ',
+            case
+                when answered.request_id is null then 'no answer'
+                when answered.kind is null then 'no request'
+                else answered.kind
+            end,
+            'continuations: ' || answered.continuation_count,
+            'completions: ' || coalesce(contents.completion_count, 0),
+            'log-likelihoods: ' || coalesce(contents.log_likelihood_count, 0),
+            'last: ' || contents.last_index
+        ) as found
+    from answered
+    full join contents
+        on answered.request_id = contents.request_id
+    where
+        answered.kind is null
+        or contents.request_id is null
+        or contents.completion_count != if(answered.kind = 'generation', 1, 0)
+        or contents.log_likelihood_count != answered.continuation_count
+        or contents.last_index != answered.continuation_count - 1
+),
+
+-- One request asks for a sample, so that it is one row of scores.
+samples as (
+    {{ repeated_records(
+        'run_requests',
+        ref('stg_run_requests'),
+        ['run_id', 'protocol_version', 'item_hash', 'sample_index'],
+        'request_id: one request asks for a sample',
+        ['run_id', 'protocol_version', 'item_hash', 'sample_index', 'request_id'],
+        version,
+        "purpose = 'answer' and variant_index = 0"
+    ) }}
+),
+
+main_metrics as (
+    {{ repeated_records(
+        'logged_scores',
+        ref('stg_logged_scores'),
+        ['request_id', 'item_hash'],
+        'is_main: one metric is the main one',
+        ['request_id', 'item_hash', 'metric'],
+        request_of_item,
+        'is_main'
+    ) }}
+),
+
+-- The names of int_run_pieces: two versions of a protocol, or two scorers, would share theirs.
+pieces as (
+    select distinct
+        run_requests.run_id,
+        run_requests.benchmark_id,
+        run_requests.protocol_version,
+        run_requests.scorer,
+        {{ run_benchmark_id('run_requests') }} as run_benchmark_id
+    from {{ ref('stg_run_requests') }} as run_requests
+),
+
+named_alike as (
+    select
+        *,
+        count(*) over (partition by run_benchmark_id) as same_count
+    from pieces
+),
+
+described as (
+    select
+        run_id,
+        concat_ws(
+            ', ', item_set, protocol, model_id, model_revision, tokenizer_id
+        ) as description
+    from {{ ref('stg_run_sessions') }}
+),
+
+runs as (
+    select
+        run_id,
+        min(description) as one,
+        max(description) as other
+    from described
+    group by run_id
+),
+
+final as (
+    select * from of_rows
+    union all
+    select
+        {{ broken_record(
+            'answers',
+            "'request_id: an answer has the completion, or log-likelihoods, of its request'",
+            ['request_id'],
+            'found',
+            request
+        ) }}
+    from answers_with_contents
+    union all
+    select * from samples
+    union all
+    select * from main_metrics
+    union all
+    select
+        {{ broken_record(
+            'run_requests',
+            "'scorer: a benchmark of a run has one, and a name of its own'",
+            ['run_id', 'benchmark_id', 'protocol_version'],
+            'scorer',
+            version
+        ) }}
+    from named_alike
+    where same_count > 1
+    union all
+    select
+        {{ broken_record(
+            'run_sessions',
+            "'model_id: all sessions of a run have one, one item_set and one protocol'",
+            ['run_id'],
+            "one || ' and ' || other",
+            {'run_id': 'run_id'}
+        ) }}
+    from runs
+    where one != other
+)
+
+select * from final
