@@ -1,0 +1,92 @@
+"""Campaign: all kinds of disturbances, on all jobs, a few at a time; ends with the table.
+
+    python -m tests.faults [--only KIND] [--job JOB] [--count N] [--seed S] [--workers 2]
+
+Exits with 1 if anything was lost, doubled, blocked or left behind, or ended with a traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.faults import kills
+from tests.faults.fake_server import fake_server
+from tests.faults.tokenizer import write_tokenizer
+from tests.faults.troubles import Trial, table
+from tests.faults.worlds import Workshop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+DELAY_SECONDS = 0.01
+"""What the fake server takes for a call."""
+
+
+def scaled(shares: dict[str, int], count: int | None) -> dict[str, int]:
+    """The shares, brought to about `count` in all; those that are too small for one are left out."""
+    if count is None:
+        return shares
+    total = sum(shares.values())
+    return {name: share * count // total for name, share in shares.items()}
+
+
+@contextmanager
+def workshop(folder: Path) -> Iterator[Workshop]:
+    """A workshop in `folder`, with a tokenizer and a fake server."""
+    tokenizer = folder / "tokenizer"
+    write_tokenizer(tokenizer)
+    with fake_server(tokenizer, DELAY_SECONDS) as server:
+        yield Workshop(folder, server, tokenizer)
+
+
+def perform(
+    planned: list[Callable[[], Trial]], workers: int, on_trial: Callable[[Trial], None]
+) -> list[Trial]:
+    """Do the trials, so many at a time; in their order."""
+    done = []
+    with ThreadPoolExecutor(workers) as pool:
+        for trial in pool.map(lambda one: one(), planned):
+            on_trial(trial)
+            done.append(trial)
+    return done
+
+
+KINDS: dict[str, Callable[[Workshop, int, dict[str, int]], Iterator[Callable[[], Trial]]]] = {
+    "kill": kills.trials,
+}
+SHARES = {"kill": kills.SHARES}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults")
+    parser.add_argument("--only", action="append", choices=list(KINDS), help="this kind, no other")
+    parser.add_argument("--job", action="append", help="disturb this job, no other")
+    parser.add_argument("--count", type=int, help="about so many trials of each kind")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="faults-") as name, workshop(Path(name)) as shop:
+        planned = []
+        for kind in options.only or KINDS:
+            shares = SHARES[kind]
+            if options.job:
+                shares = {job: share for job, share in shares.items() if job in options.job}
+            planned += list(KINDS[kind](shop, options.seed, scaled(shares, options.count)))
+
+        def say(trial: Trial) -> None:
+            say.number += 1
+            print(f"{time.monotonic() - started:5.0f} s {say.number}/{len(planned)} {trial}", flush=True)
+
+        say.number = 0
+        trials = perform(planned, options.workers, say)
+    print(f"\n{table(trials)}")
+    if any(trial.troubles for trial in trials):
+        sys.exit(1)
