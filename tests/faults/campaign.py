@@ -8,6 +8,7 @@ Exits with 1 if anything was lost, doubled, blocked or left behind, or ended wit
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import tempfile
 import time
@@ -16,7 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.faults import kills
+import duckdb
+
+from tests.faults import disks, kills, small_disks
 from tests.faults.fake_server import fake_server
 from tests.faults.tokenizer import write_tokenizer
 from tests.faults.troubles import Trial, table
@@ -50,9 +53,19 @@ def perform(
     planned: list[Callable[[], Trial]], workers: int, on_trial: Callable[[Trial], None]
 ) -> list[Trial]:
     """Do the trials, so many at a time; in their order."""
+
+    def attempt(plan: Callable[[], Trial]) -> Trial:
+        try:
+            return plan()
+        except (AssertionError, OSError, duckdb.Error, subprocess.SubprocessError) as error:
+            # One trial that could not be made takes no other with it, and is no success.
+            trial = Trial("not made", "", type(error).__name__)
+            trial.add("blocked", f"the trial itself failed: {error}"[:4_000])
+            return trial
+
     done = []
     with ThreadPoolExecutor(workers) as pool:
-        for trial in pool.map(lambda one: one(), planned):
+        for trial in pool.map(attempt, planned):
             on_trial(trial)
             done.append(trial)
     return done
@@ -60,8 +73,10 @@ def perform(
 
 KINDS: dict[str, Callable[[Workshop, int, dict[str, int]], Iterator[Callable[[], Trial]]]] = {
     "kill": kills.trials,
+    "disk": disks.trials,
+    "small disk": small_disks.trials,
 }
-SHARES = {"kill": kills.SHARES}
+SHARES = {"kill": kills.SHARES, "disk": disks.SHARES, "small disk": small_disks.SHARES}
 
 
 def main() -> None:

@@ -16,16 +16,13 @@ from tests.faults.states import (
     raw_state,
     wrong_answers,
 )
-from tests.faults.worlds import LOGGED_ELSEWHERE
+from tests.faults.worlds import LOGGED_ELSEWHERE, SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.faults.states import State
     from tests.faults.worlds import Workshop, World
-
-SCORES = ("-s", "+fct_run_scores", "+fct_item_scores")
-
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -86,7 +83,7 @@ JOBS = {
         Job(
             "dbt build, scores",
             "scored",
-            lambda world: world.dbt("run", *SCORES),
+            lambda world: world.dbt(*SCORES),
             _marts,
             seconds=240,
             publishes=True,

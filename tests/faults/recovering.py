@@ -74,7 +74,8 @@ def look_at(trial: Trial, said: Said, what: str) -> None:
 
 def _head_of_traceback(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "no words"
+    crashes = [line for line in lines if line.startswith(("Fatal Python error", "terminate"))]
+    return (crashes or lines or ["no words"])[-1][:300]
 
 
 def recover(workshop: Workshop, job: Job, world: World, trial: Trial, attempts: int = 1) -> None:

@@ -116,9 +116,12 @@ def asked_twice(store: Path) -> list[str]:
                 """
                 select session_id, max(run_session_ends.answered_count) - count(answers.request_id)
                 from raw.run_session_ends
+                inner join raw.run_sessions using (session_id)
                 left join raw.answers using (session_id)
+                where run_sessions.model_id = ?
                 group by session_id
-                having max(run_session_ends.answered_count) > count(answers.request_id)"""
+                having max(run_session_ends.answered_count) > count(answers.request_id)""",
+                [MODEL],
             ).fetchall()
         ]
 
@@ -167,9 +170,14 @@ VARIABLE = re.compile(r"[0-9a-f]{8,}|\d+")
 
 
 def file_names(folder: Path, ignored: frozenset[str]) -> set[str]:
-    """Files below a folder, without the digits by which two tries differ."""
+    """Files below a folder, without the digits by which two tries differ.
+
+    A database's log is part of it, which the next writer folds in.
+    """
     return {
         VARIABLE.sub("#", path.relative_to(folder).as_posix())
         for path in folder.rglob("*")
-        if not path.is_dir() and not ignored & set(path.relative_to(folder).parts)
+        if not path.is_dir()
+        and not path.name.endswith(".duckdb.wal")
+        and not ignored & set(path.relative_to(folder).parts)
     }

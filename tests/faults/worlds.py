@@ -34,6 +34,12 @@ DEMONSTRATION = REPOSITORY / "warehouse" / "demo"
 BENCHMARKS = "mmlu,gsm8k,hellaswag,humaneval,wmt20_en_ja"
 """Log-likelihoods of both kinds, completions, programs and translations."""
 
+SCORES = (
+    *("build", "-s", "+fct_run_scores", "+fct_item_scores"),
+    *("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"),
+)
+"""What dbt is told to make the scores of runs, and no more."""
+
 WRITTEN_BY_DBT = frozenset({"target", "logs", "project"})
 """Folders of a world that are no data."""
 
@@ -168,6 +174,8 @@ class Workshop:
         with self._locks[name]:
             if name not in self._made:
                 folder = self.folder / f"original-{name}"
+                # One that failed is made anew.
+                shutil.rmtree(folder, ignore_errors=True)
                 folder.mkdir()
                 MAKERS[name](self, self.at(folder))
                 self._made[name] = folder
@@ -179,6 +187,11 @@ class Workshop:
         folder = self.folder / f"world-{next(self._numbers):05d}"
         shutil.copytree(original, folder, symlinks=True)
         return self.at(folder)
+
+
+def _begin_with(name: str, workshop: Workshop, world: World) -> None:
+    original = workshop.original(name).folder
+    shutil.copytree(original, world.folder, symlinks=True, dirs_exist_ok=True)
 
 
 def _nothing(_: Workshop, __: World) -> None:
@@ -200,33 +213,33 @@ def _asked(workshop: Workshop, world: World) -> None:
 
 def _measured(workshop: Workshop, world: World) -> None:
     """A run that is measured, and the demonstration."""
-    shutil.copytree(workshop.original("asked").folder, world.folder, dirs_exist_ok=True)
+    _begin_with("asked", workshop, world)
     done(world.evalwh("load", "--keep", str(DEMONSTRATION)))
     done(world.evalwh("measure"))
 
 
 def _parsed(workshop: Workshop, world: World) -> None:
     """A run that is measured, and dbt's project, parsed."""
-    shutil.copytree(workshop.original("measured").folder, world.folder, dirs_exist_ok=True)
+    _begin_with("measured", workshop, world)
     done(world.dbt("parse"))
 
 
 def _scored(workshop: Workshop, world: World) -> None:
     """A warehouse with the scores of runs and no more, and answers that came after it."""
-    shutil.copytree(workshop.original("parsed").folder, world.folder, dirs_exist_ok=True)
-    done(world.dbt("run", "-s", "+fct_run_scores", "+fct_item_scores"))
+    _begin_with("parsed", workshop, world)
+    done(world.dbt(*SCORES))
     done(world.evalwh("import", str(LOGGED_ELSEWHERE)))
 
 
 def _built(workshop: Workshop, world: World) -> None:
     """A whole warehouse."""
-    shutil.copytree(workshop.original("parsed").folder, world.folder, dirs_exist_ok=True)
+    _begin_with("parsed", workshop, world)
     done(world.dbt("build"), 600)
 
 
 def _grown(workshop: Workshop, world: World) -> None:
     """A whole warehouse, and answers that came after it."""
-    shutil.copytree(workshop.original("built").folder, world.folder, dirs_exist_ok=True)
+    _begin_with("built", workshop, world)
     done(world.evalwh("import", str(LOGGED_ELSEWHERE)))
 
 
