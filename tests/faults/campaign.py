@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from tests.faults import disks, kills, small_disks
+from tests.faults import clocks, damaged_files, disks, kills, small_disks, together
 from tests.faults.fake_server import fake_server
 from tests.faults.tokenizer import write_tokenizer
 from tests.faults.troubles import Trial, table
@@ -75,8 +75,18 @@ KINDS: dict[str, Callable[[Workshop, int, dict[str, int]], Iterator[Callable[[],
     "kill": kills.trials,
     "disk": disks.trials,
     "small disk": small_disks.trials,
+    "damaged file": damaged_files.trials,
+    "two at once": together.trials,
+    "clock": clocks.trials,
 }
-SHARES = {"kill": kills.SHARES, "disk": disks.SHARES, "small disk": small_disks.SHARES}
+SHARES = {
+    "kill": kills.SHARES,
+    "disk": disks.SHARES,
+    "small disk": small_disks.SHARES,
+    "damaged file": damaged_files.SHARES,
+    "two at once": together.SHARES,
+    "clock": clocks.SHARES,
+}
 
 
 def main() -> None:

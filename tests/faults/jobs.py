@@ -76,7 +76,7 @@ JOBS = {
         ),
         Job(
             "export",
-            "scored",
+            "built",
             lambda world: world.evalwh("export", world.run_id(), str(world.folder / "exported")),
             lambda world: lines_state(world.folder / "exported"),
         ),
