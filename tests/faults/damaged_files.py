@@ -247,7 +247,7 @@ def _leave_a_log(world: World) -> None:
 def damage_warehouse(workshop: Workshop, number: int, generator: random.Random) -> Trial:
     """Damage the warehouse: every reader says so, and asking and loading go on."""
     damage = DAMAGES[number % len(DAMAGES)]
-    world = workshop.copy("scored")
+    world = workshop.copy("built")
     trial = Trial("damaged file", "warehouse", damage.name)
     kept = world.folder.with_name(f"{world.folder.name}-kept")
     shutil.copy(world.warehouse, kept)

@@ -43,7 +43,8 @@ class Injection:
         if self.error:
             until = " on" if self.lasts else ""
             return f"{errno.errorcode[self.error]} at file call {self.at}{until}"
-        return f"clock moved by {self.clock} s at file call {self.at}"
+        since = f"from file call {self.at} on" if self.at else "from the start"
+        return f"clock moved by {self.clock} s {since}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,16 @@ from tests.faults.states import (
     raw_state,
     wrong_answers,
 )
-from tests.faults.worlds import LOGGED_ELSEWHERE, SCORES
+from tests.faults.worlds import LOGGED_ELSEWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.faults.states import State
     from tests.faults.worlds import Workshop, World
+SCORES = ("build", "-s", "+fct_run_scores", "+fct_item_scores")
+"""What dbt is told to make the scores of runs, and no more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -54,7 +57,7 @@ def _parquet(world: World) -> Command:
 
 
 def _app(world: World) -> Command:
-    line = (sys.executable, "-m", "tests.faults.visitor", str(REPOSITORY / "app" / "main.py"))
+    line = (sys.executable, "-m", "tests.faults.visitor")
     return Command(line, REPOSITORY, world.environment)
 
 
@@ -70,7 +73,7 @@ JOBS = {
         Job("migrate", "old", lambda world: world.evalwh("load"), _raw),
         Job(
             "sql --parquet",
-            "scored",
+            "built",
             _parquet,
             lambda world: parquet_state(world.folder / "scores.parquet"),
         ),
@@ -82,7 +85,7 @@ JOBS = {
         ),
         Job(
             "dbt build, scores",
-            "scored",
+            "grown",
             lambda world: world.dbt(*SCORES),
             _marts,
             seconds=240,
@@ -96,7 +99,7 @@ JOBS = {
             seconds=480,
             publishes=True,
         ),
-        Job("app", "built", _app, lambda world: {}, seconds=120),
+        Job("app", "built", _app, lambda world: lines_state(world.folder), seconds=120),
     )
 }
 """The jobs, by name."""

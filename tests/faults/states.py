@@ -143,7 +143,8 @@ def lines_state(folder: Path) -> State:
             hashlib.md5(_sorted(line).encode()).hexdigest()
             for line in path.read_text(encoding="utf-8").splitlines()
         )
-        for path in sorted(folder.rglob("*.json*"))
+        for path in sorted(folder.glob("*.json*"))
+        if not path.name.startswith(".")
     }
 
 

@@ -34,12 +34,6 @@ DEMONSTRATION = REPOSITORY / "warehouse" / "demo"
 BENCHMARKS = "mmlu,gsm8k,hellaswag,humaneval,wmt20_en_ja"
 """Log-likelihoods of both kinds, completions, programs and translations."""
 
-SCORES = (
-    *("build", "-s", "+fct_run_scores", "+fct_item_scores"),
-    *("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"),
-)
-"""What dbt is told to make the scores of runs, and no more."""
-
 WRITTEN_BY_DBT = frozenset({"target", "logs", "project"})
 """Folders of a world that are no data."""
 
@@ -224,13 +218,6 @@ def _parsed(workshop: Workshop, world: World) -> None:
     done(world.dbt("parse"))
 
 
-def _scored(workshop: Workshop, world: World) -> None:
-    """A warehouse with the scores of runs and no more, and answers that came after it."""
-    _begin_with("parsed", workshop, world)
-    done(world.dbt(*SCORES))
-    done(world.evalwh("import", str(LOGGED_ELSEWHERE)))
-
-
 def _built(workshop: Workshop, world: World) -> None:
     """A whole warehouse."""
     _begin_with("parsed", workshop, world)
@@ -255,7 +242,6 @@ MAKERS: dict[str, Callable[[Workshop, World], None]] = {
     "asked": _asked,
     "measured": _measured,
     "parsed": _parsed,
-    "scored": _scored,
     "built": _built,
     "grown": _grown,
     "old": _old,
