@@ -8,6 +8,7 @@ Exits with 1 if anything was lost, doubled, blocked or left behind, or ended wit
 from __future__ import annotations
 
 import argparse
+import itertools
 import subprocess
 import sys
 import tempfile
@@ -33,7 +34,7 @@ DELAY_SECONDS = 0.01
 
 
 def scaled(shares: dict[str, int], count: int | None) -> dict[str, int]:
-    """The shares, brought to about `count` in all; those that are too small for one are left out."""
+    """The shares, brought to about `count` in all; what is less than one is left out."""
     if count is None:
         return shares
     total = sum(shares.values())
@@ -106,11 +107,12 @@ def main() -> None:
                 shares = {job: share for job, share in shares.items() if job in options.job}
             planned += list(KINDS[kind](shop, options.seed, scaled(shares, options.count)))
 
-        def say(trial: Trial) -> None:
-            say.number += 1
-            print(f"{time.monotonic() - started:5.0f} s {say.number}/{len(planned)} {trial}", flush=True)
+        numbers = itertools.count(1)
 
-        say.number = 0
+        def say(trial: Trial) -> None:
+            passed = time.monotonic() - started
+            print(f"{passed:5.0f} s {next(numbers)}/{len(planned)} {trial}", flush=True)
+
         trials = perform(planned, options.workers, say)
     print(f"\n{table(trials)}")
     if any(trial.troubles for trial in trials):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.faults.injecting import Injection, injected
@@ -40,9 +41,7 @@ def trials(workshop: Workshop, seed: int, shares: dict[str, int]) -> Iterator[Ca
         for number in range(count):
             step = STEPS[number // 2 % len(STEPS)]
             share = 0.0 if number % 2 else generator.random()
-            yield lambda name=name, step=step, share=share: turn(  # type: ignore[misc]
-                workshop, JOBS[name], step, share
-            )
+            yield partial(turn, workshop, JOBS[name], step, share)
 
 
 def turn(workshop: Workshop, job: Job, step: int, share: float) -> Trial:

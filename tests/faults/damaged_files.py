@@ -6,17 +6,19 @@ is loaded; and once the file is put back, nothing is missing.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import shutil
-from collections import Counter
+import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.faults.damages import DAMAGES, Damage, put_back
+from tests.dbt_project import REPOSITORY
+from tests.faults.damages import DAMAGES, put_back
 from tests.faults.jobs import JOBS
 from tests.faults.processes import Command, Said, run
 from tests.faults.recovering import compare, look_at, recover, undisturbed
@@ -26,6 +28,7 @@ from warehouse.records import VERSION
 from warehouse.shard_files import VERSION_KEY
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -52,9 +55,7 @@ def trials(workshop: Workshop, seed: int, shares: dict[str, int]) -> Iterator[Ca
         generator = random.Random(f"{seed} {what}")
         for number in range(count):
             one = random.Random(generator.random())
-            yield lambda what=what, number=number, one=one: _TRIALS[what](  # type: ignore[misc]
-                workshop, number, one
-            )
+            yield partial(_TRIALS[what], workshop, number, one)
 
 
 def as_user(command: Command) -> Command:
@@ -236,10 +237,6 @@ def _leave_a_log(world: World) -> None:
         "    if len(seen) == count: os._exit(0)\n"
         f"loading.load(folder, pathlib.Path({str(world.store)!r}), on_shard=on_shard)\n"
     )
-    import sys
-
-    from tests.dbt_project import REPOSITORY
-
     said = run(Command((sys.executable, "-c", script), REPOSITORY, world.environment), SECONDS)
     assert said.code == 0, said.text
 
@@ -307,13 +304,13 @@ def odd_shards(workshop: Workshop, number: int, generator: random.Random) -> Tri
                 path, lambda table: table.append_column("mood", pa.nulls(len(table))), VERSION
             )
         case "without one of its columns":
-            named = _rewritten(path, lambda table: table.drop_columns(table.column_names[0]), VERSION)
+            named = _rewritten(
+                path, lambda table: table.drop_columns(table.column_names[0]), VERSION
+            )
     said = ask(world, trial, named if is_refused else None, "load")
     if is_refused and said.code == 0:
         trial.add("unsaid", "evalwh load exits with 0")
-    lost, doubled = differences(
-        undisturbed(workshop, JOBS["load"]).state, raw_state(world.store)
-    )
+    lost, doubled = differences(undisturbed(workshop, JOBS["load"]).state, raw_state(world.store))
     if doubled:
         trial.add("doubled", ", ".join(doubled))
     if lost and not is_refused:
@@ -337,8 +334,6 @@ ODDITIES = (
 
 def _rewritten(path: Path, change: Callable[[pa.Table], pa.Table], version: int) -> Path:
     """The shard with a change and a right digest."""
-    import hashlib
-
     table = change(pq.read_table(path)).replace_schema_metadata({VERSION_KEY: str(version)})
     pq.write_table(table, path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]

@@ -1,7 +1,7 @@
 """Disks: calls that fail as on a full, broken or read-only disk, one after the other.
 
 The injector makes the N-th call that can end so fail, once or from then on, for N spread over all
-calls that a job makes. A real small disk (a tmpfs) is filled, too, where this process may mount one.
+calls that a job makes.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import random
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.faults.injecting import Injection, injected
@@ -54,9 +55,7 @@ def trials(workshop: Workshop, seed: int, shares: dict[str, int]) -> Iterator[Ca
             lasts = number // len(ERRORS) % 2 == 1
             rounds = max(1, -(-count // len(ERRORS)))
             share = (number // len(ERRORS) + generator.random()) / rounds
-            yield lambda name=name, error=error, lasts=lasts, share=share: fail_once(  # type: ignore[misc]
-                workshop, JOBS[name], error, share, lasts=lasts
-            )
+            yield partial(fail_once, workshop, JOBS[name], error, share, lasts=lasts)
 
 
 def fail_once(workshop: Workshop, job: Job, error: int, share: float, *, lasts: bool) -> Trial:

@@ -1,4 +1,4 @@
-"""Fake server: a process that speaks SGLang's `/generate`, says that it is fake, and can be checked.
+"""Fake server: a process that speaks SGLang's `/generate` and says that it is fake.
 
     python -m tests.faults.fake_server --tokenizer FOLDER [--delay 0.01]
 

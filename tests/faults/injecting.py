@@ -73,9 +73,7 @@ class Injected:
         return f"{call} {path}"
 
 
-def injected(
-    workshop: Workshop, world: World, command: Command, injection: Injection
-) -> Injected:
+def injected(workshop: Workshop, world: World, command: Command, injection: Injection) -> Injected:
     """The command, to be run with the injection on the files of its world.
 
     What dbt writes of itself (its log, what it parsed) is left out.

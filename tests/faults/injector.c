@@ -213,7 +213,8 @@ OPENAT(openat)
 OPENAT(openat64)
 
 int creat(const char *path, mode_t mode) {
-    DO(int, -1, disturbed_name(opens(AT_FDCWD, path, O_WRONLY | O_CREAT), "creat", AT_FDCWD, path), REAL(creat)(path, mode));
+    int kind = opens(AT_FDCWD, path, O_WRONLY | O_CREAT);
+    DO(int, -1, disturbed_name(kind, "creat", AT_FDCWD, path), REAL(creat)(path, mode));
 }
 
 #define FOPEN(name)                                                                   \

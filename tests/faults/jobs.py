@@ -67,9 +67,7 @@ JOBS = {
         Job("run", "nothing", lambda world: world.ask(), _raw),
         Job("load", "shards", lambda world: world.evalwh("load"), _raw),
         Job("measure", "asked", lambda world: world.evalwh("measure"), _raw),
-        Job(
-            "import", "nothing", lambda world: world.evalwh("import", str(LOGGED_ELSEWHERE)), _raw
-        ),
+        Job("import", "nothing", lambda world: world.evalwh("import", str(LOGGED_ELSEWHERE)), _raw),
         Job("migrate", "old", lambda world: world.evalwh("load"), _raw),
         Job(
             "sql --parquet",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import psutil
@@ -46,9 +47,7 @@ def trials(workshop: Workshop, seed: int, shares: dict[str, int]) -> Iterator[Ca
             # Even ones spread over the whole time, odd ones over the calls that change files.
             share = (number // 2 + generator.random()) / max(1, (count + 1) // 2)
             how = ("time", generator.choice(["before", "after"]))[number % 2]
-            yield lambda name=name, share=share, how=how: kill_once(  # type: ignore[misc]
-                workshop, JOBS[name], how, min(share, 1.0)
-            )
+            yield partial(kill_once, workshop, JOBS[name], how, min(share, 1.0))
 
 
 def kill_once(workshop: Workshop, job: Job, how: str, share: float) -> Trial:
@@ -76,8 +75,10 @@ def kill_once(workshop: Workshop, job: Job, how: str, share: float) -> Trial:
             trial.add("left behind", f"{len(left)} processes, such as {left[0]}")
         recover(workshop, job, world, trial)
     if reports is not None and reports.failures:
-        trial.add("unreadable", f"{len(reports.failures)} of {reports.count} reads failed:"
-                  f" {reports.failures[0]}")
+        trial.add(
+            "unreadable",
+            f"{len(reports.failures)} of {reports.count} reads failed: {reports.failures[0]}",
+        )
     return trial
 
 

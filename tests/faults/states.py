@@ -51,18 +51,18 @@ def marts_state(warehouse: Path) -> State:
 def _tables(connection: duckdb.DuckDBPyConnection, schema: str, without: set[str]) -> State:
     found: State = {}
     tables = connection.execute(
-        "select table_name, list(column_name order by column_name), list(data_type order by"
-        " column_name) from duckdb_columns() where schema_name = ? and database_name ="
-        " current_database() group by all",
+        "select table_name from duckdb_tables() where schema_name = ? and database_name ="
+        " current_database()",
         [schema],
     ).fetchall()
-    for table, names, types in tables:
+    for (table,) in tables:
         if table in without:
             continue
+        columns = connection.execute(f"describe {schema}.{table}").fetchall()
         kept = [
             # The order of additions moves the last digits.
             f"round({name}, 9)" if kind == "DOUBLE" else name
-            for name, kind in zip(names, types, strict=True)
+            for name, kind, *_ in columns
             if name not in OF_ONE_TRY and not kind.startswith("TIMESTAMP")
         ]
         rows = connection.execute(
@@ -102,9 +102,7 @@ def wrong_answers(store: Path, tokenizer: Tokenizer) -> list[str]:
 
 
 def _weighed(prompt: str, continuation: str, tokenizer: Tokenizer) -> float:
-    return log_likelihood_of(
-        prompt, tokenizer.encode(continuation, special_tokens=False).tolist()
-    )
+    return log_likelihood_of(prompt, tokenizer.encode(continuation, special_tokens=False).tolist())
 
 
 def asked_twice(store: Path) -> list[str]:

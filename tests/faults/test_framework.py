@@ -33,7 +33,7 @@ with written.open('w') as file:
 os.rename(written, folder / 'rows.json')
 (folder / 'moment').write_text(str(time.time()))
 """
-"""Makes two files, nine calls that change something: creates, 5 writes, renames, creates, writes."""
+"""Makes two files by nine calls: create, five times write, rename, create, write."""
 
 
 def python(world, script):
@@ -187,9 +187,7 @@ def test_answers_of_other_requests_and_asking_twice_are_found(shop):
             )
             where request_id = (select arg_min(request_id, completion_text) from raw.generations)"""
         )
-        connection.execute(
-            "update raw.run_session_ends set answered_count = answered_count + 1"
-        )
+        connection.execute("update raw.run_session_ends set answered_count = answered_count + 1")
     assert len(wrong_answers(world.store, tokenizer)) == 1
     assert len(asked_twice(world.store)) == 1
     trial = Trial("planted", "", "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.faults.jobs import JOBS
@@ -47,9 +48,7 @@ PAIRS = {
     "measure and load": Pair("measure", lambda world: world.evalwh("measure"), _load),
     "import and import": Pair("import", _import, _import),
     "migrate and migrate": Pair("migrate", _load, _load),
-    "dbt build and load": Pair(
-        "dbt build, scores", JOBS["dbt build, scores"].command, _load
-    ),
+    "dbt build and load": Pair("dbt build, scores", JOBS["dbt build, scores"].command, _load),
     "dbt build and dbt build": Pair(
         "dbt build, scores",
         JOBS["dbt build, scores"].command,
@@ -79,7 +78,7 @@ def trials(workshop: Workshop, seed: int, shares: dict[str, int]) -> Iterator[Ca
         for number in range(count):
             # At the very same moment, too.
             seconds = generator.uniform(0, 1.5) if number else 0.0
-            yield lambda name=name, seconds=seconds: meet(workshop, name, seconds)  # type: ignore[misc]
+            yield partial(meet, workshop, name, seconds)
 
 
 def meet(workshop: Workshop, name: str, seconds: float) -> Trial:

@@ -1,4 +1,4 @@
-"""Troubles: what a disturbance may do to the store, one trial of it, and the table of all trials."""
+"""Troubles: what a disturbance may do to the store, one trial, and the table of all."""
 
 from __future__ import annotations
 

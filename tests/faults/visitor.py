@@ -41,16 +41,16 @@ async def _connected(
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
-            return await client.ws_connect(f"http://127.0.0.1:{port}/_stcore/stream", max_msg_size=0)
+            return await client.ws_connect(
+                f"http://127.0.0.1:{port}/_stcore/stream", max_msg_size=0
+            )
         except aiohttp.ClientError:
             if time.monotonic() > deadline or os.getppid() != server:
                 raise
             await asyncio.sleep(0.1)
 
 
-async def _open(
-    connection: aiohttp.ClientWebSocketResponse, page: str
-) -> tuple[int, list[str]]:
+async def _open(connection: aiohttp.ClientWebSocketResponse, page: str) -> tuple[int, list[str]]:
     """Elements of a page, and what went wrong on it."""
     asked = BackMsg(rerun_script=ClientState(page_name=page))
     await connection.send_bytes(asked.SerializeToString())
@@ -91,7 +91,7 @@ def visit_and_stop(port: int, told: Path) -> None:
     """Visit the server, write down what was seen, and stop it."""
     server = os.getppid()
     troubles = asyncio.run(visit(port, server))
-    seen = [f"{view}: as it should be" for view in VIEWS] if not troubles else troubles
+    seen = troubles or [f"{view}: as it should be" for view in VIEWS]
     with whole_file(told) as written:
         written.write_text("\n".join(json.dumps(line) for line in seen), encoding="utf-8")
     if troubles:
