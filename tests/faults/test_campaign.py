@@ -11,11 +11,11 @@ from tests.faults.troubles import table
 SEED = 1
 
 SMALL = {
-    "kill": (kills, {"run": 2, "load": 4, "import": 2}),
-    "disk": (disks, {"load": 5, "import": 3}),
-    "damaged file": (damaged_files, {"shard": 3, "odd shards": 2}),
-    "two at once": (together, {"load and load": 1, "import and import": 1}),
-    "clock": (clocks, {"load": 2}),
+    "kill": (kills, {"run": 1, "load": 2, "import": 1}),
+    "disk": (disks, {"load": 3}),
+    "damaged file": (damaged_files, {"shard": 1, "odd shards": 1}),
+    "two at once": (together, {"load and load": 1}),
+    "clock": (clocks, {"load": 1}),
 }
 """Kinds, and trials of each by job."""
 
