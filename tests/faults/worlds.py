@@ -61,8 +61,8 @@ class World:
 
     @property
     def mark(self) -> str:
-        """What the world's processes have in their environment."""
-        return self.folder.name
+        """What the world's processes have in their environment, and no other campaign's."""
+        return str(self.folder)
 
     @property
     def environment(self) -> dict[str, str]:
