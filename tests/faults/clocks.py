@@ -24,12 +24,12 @@ STEPS = (-HOUR, -400 * 24 * HOUR, 30 * 24 * HOUR, -1)
 """Seconds: summer time by hand, an empty battery, a wrong date set, a server of time."""
 
 SHARES = {
-    "run": 8,
+    "run": 6,
     "load": 8,
     "import": 4,
-    "measure": 4,
+    "measure": 2,
     "migrate": 4,
-    "dbt build, scores": 4,
+    "dbt build, scores": 2,
 }
 """Turned clocks of the full campaign, by job."""
 

@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from tests.faults.worlds import Workshop, World
 
 SHARES = {
-    "shard": 60,
-    "loaded shard": 12,
-    "raw store": 34,
+    "shard": 34,
+    "loaded shard": 6,
+    "raw store": 17,
     "log": 8,
-    "warehouse": 34,
+    "warehouse": 17,
     "odd shards": 8,
     "locks": 2,
 }

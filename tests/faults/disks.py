@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT, errno.EACCES)
 
 SHARES = {
-    "run": 50,
-    "load": 50,
-    "import": 40,
-    "measure": 30,
-    "migrate": 30,
-    "sql --parquet": 20,
-    "export": 20,
-    "dbt build, scores": 6,
+    "run": 25,
+    "load": 40,
+    "import": 30,
+    "measure": 12,
+    "migrate": 20,
+    "sql --parquet": 12,
+    "export": 12,
+    "dbt build, scores": 4,
 }
 """Faults of the full campaign, by job."""
 

@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from tests.faults.worlds import Workshop
 
 SHARES = {
-    "run": 60,
-    "load": 50,
-    "measure": 34,
-    "import": 24,
-    "migrate": 20,
-    "sql --parquet": 14,
-    "export": 14,
-    "dbt build, scores": 10,
-    "app": 8,
-    "dbt build": 2,
+    "run": 56,
+    "load": 56,
+    "measure": 16,
+    "import": 28,
+    "migrate": 24,
+    "sql --parquet": 10,
+    "export": 10,
+    "dbt build, scores": 6,
+    "app": 6,
+    "dbt build": 1,
 }
 """Kills of the full campaign, by job."""
 

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from tests.faults.worlds import Workshop
 
 SHARES = {
-    "run": 6,
-    "load": 6,
-    "import": 4,
-    "measure": 4,
-    "migrate": 4,
-    "sql --parquet": 2,
-    "export": 2,
-    "dbt build, scores": 2,
+    "run": 4,
+    "load": 4,
+    "import": 2,
+    "measure": 2,
+    "migrate": 3,
+    "sql --parquet": 1,
+    "export": 1,
+    "dbt build, scores": 1,
 }
 """Small disks of the full campaign, by job."""
 

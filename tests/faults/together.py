@@ -57,16 +57,16 @@ PAIRS = {
 }
 
 SHARES = {
-    "run and run": 4,
-    "run and load": 4,
-    "run and status": 2,
-    "load and load": 6,
-    "measure and measure": 4,
-    "measure and load": 3,
-    "import and import": 4,
-    "migrate and migrate": 4,
-    "dbt build and load": 2,
-    "dbt build and dbt build": 2,
+    "run and run": 3,
+    "run and load": 3,
+    "run and status": 1,
+    "load and load": 4,
+    "measure and measure": 2,
+    "measure and load": 2,
+    "import and import": 3,
+    "migrate and migrate": 3,
+    "dbt build and load": 1,
+    "dbt build and dbt build": 1,
 }
 """Encounters of the full campaign, by pair."""
 
