@@ -106,7 +106,7 @@ def damage_shard(workshop: Workshop, number: int, generator: random.Random) -> T
         trial.add("lost", f"of the others: {', '.join(lost)}")
     if doubled:
         trial.add("doubled", f"of the damaged one: {', '.join(doubled)}")
-    if number % 8 == 0:
+    if number % 8 == 7:
         ask(world, trial, None, "measure")
     _remove(path)
     put_back(kept, path)

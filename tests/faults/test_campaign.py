@@ -20,7 +20,7 @@ SMALL = {
 """Kinds, and trials of each by job."""
 
 
-@pytest.mark.slow(seconds=35)
+@pytest.mark.slow(seconds=8)
 @pytest.mark.parametrize("kind", SMALL)
 def test_nothing_is_lost_doubled_blocked_or_left(injecting_shop, kind):
     module, shares = SMALL[kind]
