@@ -33,7 +33,8 @@
 #include <unistd.h>
 
 /* Kinds of calls, by what can go wrong with them. */
-enum { OPENS = 1, WRITES = 2, SYNCS = 4, RENAMES = 8, REMOVES = 16, GROWS = 32, CREATES = 64 };
+enum { OPENS = 1, WRITES = 2, SYNCS = 4, RENAMES = 8, REMOVES = 16, GROWS = 32, CREATES = 64,
+       SHRINKS = 128 };
 
 struct area {
     int64_t count;
@@ -57,10 +58,10 @@ static long number(const char *name) {
 
 static int kinds_of(long number) {
     switch (number) {
-    case 0: return CREATES | WRITES | SYNCS | RENAMES | REMOVES | GROWS;
-    case EIO: return OPENS | CREATES | WRITES | SYNCS | RENAMES | GROWS;
+    case 0: return CREATES | WRITES | SYNCS | RENAMES | REMOVES | GROWS | SHRINKS;
+    case EIO: return OPENS | CREATES | WRITES | SYNCS | RENAMES | GROWS | SHRINKS;
     case ENOSPC: case EDQUOT: return CREATES | WRITES | SYNCS | RENAMES | GROWS;
-    case EROFS: return OPENS | CREATES | RENAMES | REMOVES | GROWS;
+    case EROFS: return OPENS | CREATES | RENAMES | REMOVES | GROWS | SHRINKS;
     default: return OPENS | CREATES | RENAMES; /* EACCES */
     }
 }
@@ -286,12 +287,18 @@ int fdatasync(int file) {
     DO(int, -1, disturbed_descriptor(SYNCS, "fdatasync", file), REAL(fdatasync)(file));
 }
 
+/* A full disk takes a file that becomes shorter. */
+static int resizes(int file, off_t size) {
+    struct stat now;
+    return fstat(file, &now) == 0 && size > now.st_size ? GROWS : SHRINKS;
+}
+
 int ftruncate(int file, off_t size) {
-    DO(int, -1, disturbed_descriptor(GROWS, "ftruncate", file), REAL(ftruncate)(file, size));
+    DO(int, -1, disturbed_descriptor(resizes(file, size), "ftruncate", file), REAL(ftruncate)(file, size));
 }
 
 int ftruncate64(int file, off64_t size) {
-    DO(int, -1, disturbed_descriptor(GROWS, "ftruncate64", file), REAL(ftruncate64)(file, size));
+    DO(int, -1, disturbed_descriptor(resizes(file, size), "ftruncate64", file), REAL(ftruncate64)(file, size));
 }
 
 int fallocate(int file, int mode, off_t offset, off_t size) {
