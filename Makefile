@@ -26,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help run build app test test-fast test-sglang check docs figure records lock clean
+.PHONY: help run build app test test-fast test-faults test-sglang check docs figure records lock clean
 
 help: ## List these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,9 @@ test: $(DEV) ## Run the tests, on two workers (WORKERS=2)
 
 test-fast: $(DEV) ## Run the tests that take no build, browser or many programs: under a minute
 	@$(BIN)/pytest -n $(WORKERS) -m 'not slow'
+
+test-faults: $(DEV) ## Kill, fill, damage and double everything, and count what is lost: about 20 minutes
+	@$(BIN)/python -m tests.faults --workers $(WORKERS)
 
 test-sglang: $(DEV) ## Set up a real SGLang server on the CPU and test against it
 	@bash tests/sglang/environment.sh $(SGLANG)
