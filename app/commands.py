@@ -433,9 +433,9 @@ def measure() -> None:
         from inference.measuring.sandbox import missing_layers
 
         for layer in missing_layers():
-            click.echo(f"sandbox without: {layer}")
+            echo(f"sandbox without: {layer}")
     for message in not_run:
-        click.echo(message, err=True)
+        echo(message, err=True)
     if not any(done.values()):
         echo("Every completion that needs measuring has been measured.")
     if refused:

@@ -53,18 +53,17 @@ def counts(snapshot: Answering) -> pd.DataFrame:
     )
 
 
-def set_aside_count(snapshot: Answering) -> int:
-    """How many results of runs on benchmarks are set aside, of which something is wrong.
+def set_aside_results(snapshot: Answering) -> pd.DataFrame:
+    """Results of runs on benchmarks that are set aside, as something is wrong with them.
 
-    A run that is set aside as a whole counts once, and so do rows that belong to no run.
+    A run that is set aside as a whole stands once, and so do rows that belong to no run.
     """
-    counted = snapshot.answer(
+    return snapshot.answer(
         """
-        select count(distinct (run_id, benchmark_id, protocol_version)) as set_aside_count
+        select distinct run_id, benchmark_id, protocol_version
         from marts.fct_set_aside
         """,
     )
-    return int(counted["set_aside_count"].iloc[0])
 
 
 def run_scores(snapshot: Answering, panel_id: str) -> pd.DataFrame:

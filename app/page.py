@@ -29,7 +29,7 @@ def open_page(title: str, explanation: str) -> Snapshot:
         st.info(as_markdown(str(error)), icon=":material/hourglass_empty:")
         st.stop()
     st.caption(_state_of_data(snapshot))
-    if sentence := set_aside(marts.set_aside_count(snapshot)):
+    if sentence := set_aside(len(marts.set_aside_results(snapshot))):
         st.caption(sentence)
     return snapshot
 

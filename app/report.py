@@ -93,7 +93,7 @@ def _print_holdings(console: Console, snapshot: Snapshot) -> None:
         f"from {counts['source_count']} sources; "
         f"{counts['measured_score_count']:,} measured here."
     )
-    if sentence := set_aside(marts.set_aside_count(snapshot)):
+    if sentence := set_aside(len(marts.set_aside_results(snapshot))):
         console.print(f"[yellow]{sentence}[/yellow]")
 
 

@@ -569,7 +569,7 @@ class Client:
             seconds = self.settings.timeout_seconds
             raise RefusedError(f"no answer within {seconds:.0f} s") from error
         if not is_answer:
-            refuse(endpoint, status, content, wait_seconds)
+            refuse(endpoint.url, status, endpoint.words(head(content)), wait_seconds)
         return content
 
     def _check_patience(self, endpoint: Endpoint, now: float, error: Exception) -> None:

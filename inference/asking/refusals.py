@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import http
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import aiohttp
 
 from inference.asking.credentials import API_KEY
-from inference.asking.generate_api import head
 from inference.errors import EndpointError
-
-if TYPE_CHECKING:
-    from inference.asking.client import Endpoint
 
 NETWORK_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
 """What may happen between us and a server."""
@@ -55,12 +51,12 @@ class GoneError(Exception):
     """A server behind a gateway went away."""
 
 
-def refuse(endpoint: Endpoint, status: int, content: bytes, wait_seconds: float) -> NoReturn:
-    """Say what an answer without an answer means."""
-    words = f"the server answered {status}: {endpoint.words(head(content))}"
+def refuse(url: str, status: int, said: str, wait_seconds: float) -> NoReturn:
+    """Say what an answer of the server at `url` without an answer means."""
+    words = f"the server answered {status}: {said}"
     if status == http.HTTPStatus.UNAUTHORIZED:
         # As it is with every prompt.
-        raise EndpointError(f"{endpoint.url}/generate answers {status}; {HOW_TO_OPEN}")
+        raise EndpointError(f"{url}/generate answers {status}; {HOW_TO_OPEN}")
     if status in (http.HTTPStatus.TOO_MANY_REQUESTS, http.HTTPStatus.SERVICE_UNAVAILABLE):
         is_ready = status == http.HTTPStatus.TOO_MANY_REQUESTS
         raise OverloadedError(words, is_ready=is_ready, wait_seconds=wait_seconds)

@@ -67,7 +67,7 @@ def test_bleu_of_real_completions_is_the_references(built_warehouse):
     """Of the demonstration's recorded answers, Japanese cut by nagisa."""
     import nagisa
 
-    with duckdb.connect(str(built_warehouse)) as connection:
+    with duckdb.connect(str(built_warehouse), read_only=True) as connection:
         store = built_warehouse.parent / "generations.duckdb"
         connection.execute(f"attach '{store}' as generations (read_only)")
         rows = connection.execute(

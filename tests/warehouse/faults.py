@@ -27,6 +27,7 @@ DAMAGED_VALUES = {
     "above 0": "0.5",
     "too small": "-1",
     "too large": "9",
+    "absurd": "3000000000",
     "no number": "'nan'",
     "infinite": "'inf'",
     "unknown word": "'made up'",

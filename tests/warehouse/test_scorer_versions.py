@@ -233,7 +233,7 @@ def test_adding_a_rule_is_adding_a_file(tmp_path: Path):
     said = build()
     assert "ERROR=0" in said, said
     named = "select run_id, benchmark_id, rule, found from marts.fct_set_aside"
-    assert rows(tmp_path / "warehouse.duckdb", named) == [
+    assert rows(building_path(tmp_path / "warehouse.duckdb"), named) == [
         ("run", "b", "scorer: it is in stg_scorers", "says_gold")
     ]
     register = project / "warehouse" / "seeds" / "scorers.csv"

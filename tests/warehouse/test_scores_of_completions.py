@@ -215,6 +215,7 @@ def scored(
                 't' as tokenizer_id, []::varchar[] as benchmark_ids, []::varchar[] as endpoints,
                 'none' as engine, '{}'::json as configuration, now() as started_at"""
         )
+        connection.execute("insert into raw.prompts values ('p', 'the prompt')")
         for scorer, of_scorer in samples.items():
             connection.register("samples", _table(scorer, of_scorer))
             for statement in INSERTS:

@@ -21,6 +21,7 @@ from inference.asking.progress import RunProgress
 from inference.asking.recording import UNCONFIRMED, Recorder
 from inference.asking.running import run
 from inference.errors import EndpointError, ModelChangedError
+from tests.inference.asking.planned import write_plan
 from tests.inference.asking.stub_server import answers, stub_server
 from tests.inference.asking.test_client import generation, weighing
 from warehouse.loading import load
@@ -38,6 +39,7 @@ CHANGES = {
 
 def ask(stub, folder, requests, **settings):
     results = []
+    write_plan(folder, "session", requests)
 
     async def asked():
         async with Client([stub.url], SETTINGS) as client:

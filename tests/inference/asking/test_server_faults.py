@@ -21,6 +21,7 @@ from inference.asking.client import Client, ClientSettings
 from inference.asking.recording import Recorder
 from inference.errors import EndpointError
 from inference.planning.requests import Request, Sampling, Sequence
+from tests.inference.asking.planned import write_plan
 from tests.inference.asking.server_faults import (
     FAULTS_OF_ANSWERS,
     FAULTS_OF_CALLS,
@@ -102,6 +103,8 @@ def expected(request):
 
 
 def ask(stub, folder, session, pairs, settings=SETTINGS):
+    write_plan(folder, session, (one for pair in pairs for one in pair))
+
     async def run():
         async with Client([stub.url], settings, generator=ShortPauses()) as client:
             await client.look(client.endpoints[0])
@@ -116,7 +119,7 @@ def stored(folder):
     """What is in the raw store: answers by request, and errors by session and request."""
     store = folder / "store.duckdb"
     report = load(folder, store)
-    assert not report.damaged
+    assert not report.refused
     with duckdb.connect(str(store), read_only=True) as connection:
         found = connection.execute(
             """

@@ -212,7 +212,7 @@ def test_memory_of_all_processes_together_is_limited():
     texts = (
         # Each process holds a part that no page of its own shows.
         "import mmap, os, time\nfor _ in range(10):\n m = mmap.mmap(-1, 100 << 20)\n"
-        " if os.fork(): time.sleep(60)\n m.close()",
+        " if os.fork(): time.sleep(60)\n m.close()\ntime.sleep(60)",
         "import os, time\nfor _ in range(10):\n if os.fork() == 0: break\n"
         "kept = bytearray(100 << 20)\ntime.sleep(60)",
     )

@@ -68,9 +68,9 @@
         'answers': {
             'key': ['request_id'],
             'rules': [
-                ('input_token_count', "input_token_count is null or input_token_count::double <= 'infinity'::double and input_token_count >= 0", 'it is a number, at least 0'),
-                ('output_token_count', "output_token_count is null or output_token_count::double <= 'infinity'::double and output_token_count >= 0", 'it is a number, at least 0'),
-                ('cached_token_count', "cached_token_count is null or cached_token_count::double <= 'infinity'::double and cached_token_count >= 0", 'it is a number, at least 0'),
+                ('input_token_count', "input_token_count is null or input_token_count::double <= 'infinity'::double and input_token_count >= 0 and input_token_count <= 2147483647", 'it is a number, at least 0, at most 2147483647'),
+                ('output_token_count', "output_token_count is null or output_token_count::double <= 'infinity'::double and output_token_count >= 0 and output_token_count <= 2147483647", 'it is a number, at least 0, at most 2147483647'),
+                ('cached_token_count', "cached_token_count is null or cached_token_count::double <= 'infinity'::double and cached_token_count >= 0 and cached_token_count <= 2147483647", 'it is a number, at least 0, at most 2147483647'),
                 ('attempt_count', "attempt_count is null or attempt_count::double <= 'infinity'::double and attempt_count >= 1", 'it is a number, at least 1'),
                 ('latency_seconds', "latency_seconds is null or latency_seconds::double <= 'infinity'::double and latency_seconds >= 0 and isfinite(latency_seconds)", 'it is a number, at least 0, finite'),
             ],
