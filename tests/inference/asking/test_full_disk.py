@@ -178,6 +178,7 @@ def test_a_file_in_place_of_the_folder_is_a_sentence(tmp_path, tokenizer_folder)
 FAKE_SGLANG = """#!/bin/sh
 while [ "$1" != --port ]; do shift; done
 echo $$ > "{pid}"
+cd "{repository}"
 exec "{python}" -m tests.inference.asking.stub_server --port "$2"
 """
 
@@ -187,7 +188,9 @@ def test_a_server_of_ours_is_stopped_when_nothing_can_be_written(tmp_path, token
     """The stub stands for SGLang behind a Python that is none."""
     fake = tmp_path / "python"
     pid = tmp_path / "pid"
-    fake.write_text(FAKE_SGLANG.format(pid=pid, python=sys.executable), encoding="utf-8")
+    fake.write_text(
+        FAKE_SGLANG.format(pid=pid, python=sys.executable, repository=REPOSITORY), encoding="utf-8"
+    )
     fake.chmod(0o755)
     shards = tmp_path / "shards"
     shards.write_text("a file")
@@ -196,7 +199,7 @@ def test_a_server_of_ours_is_stopped_when_nothing_can_be_written(tmp_path, token
             *(EVALWH, "run", "--model", MODEL, "--serve", "--python", str(fake)),
             *("--items", "demo", "--benchmarks", "mmlu", "--tokenizer", str(tokenizer_folder)),
         ],
-        cwd=REPOSITORY,
+        cwd=tmp_path,
         env={
             **os.environ,
             "EVALWH_SHARDS": str(shards),
