@@ -20,6 +20,7 @@ from dbt_common.exceptions import DbtRuntimeError
 from dbt_common.invocation import get_invocation_id
 
 from warehouse.builds import Build
+from warehouse.connection import check_warehouse_file
 from warehouse.errors import (
     WarehouseError,
     WarehouseMissingError,
@@ -85,7 +86,7 @@ class Plugin(BasePlugin):
                 self._build = _begun(Path(creds.path), config)
                 creds.path = str(self._build.building)
                 add_callback_to_manager(self._follow)
-            elif Path(creds.path).exists():
+            elif _is_there(Path(creds.path)):
                 config["access_mode"] = "READ_ONLY"
             elif _flag("WHICH") == "show":
                 raise WarehouseMissingError(
@@ -148,6 +149,12 @@ class Plugin(BasePlugin):
                 " its schema test_failures. When the cause is mended, `dbt retry` goes on with it"
                 " and `dbt build` begins anew."
             )
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is a warehouse to read; raises WarehouseError where it can be none."""
+    check_warehouse_file(path)
+    return path.exists()
 
 
 def _begun(path: Path, config: dict[str, Any]) -> Build:
