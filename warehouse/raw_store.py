@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from warehouse.errors import (
     RawStoreUnreadableError,
     RawStoreWriteError,
 )
+from warehouse.last_words import last_words
 from warehouse.migrating import check_version, make, migrate, store_version
 from warehouse.paths import raw_store_path as raw_store_path
 from warehouse.records import VERSION
@@ -54,7 +55,8 @@ def open_raw_store(
 
     DuckDB lets one process write a file or several read it: this waits for its turn. A store of an
     earlier version is brought up to date when it is opened for writing, with a backup beside it; a
-    new one has its name when it is whole.
+    new one has its name when it is whole. Should DuckDB end the process over a failing disk, which
+    cannot be caught, that says so and exits with 1.
 
     Raises:
         RawStoreBusyError: another process has held the file for `patience_seconds`.
@@ -77,6 +79,7 @@ def open_raw_store(
                 pass
     with (
         ExitStack() as until_closed,
+        nullcontext() if read_only else last_words(f"{path} could not be written. {KEPT}"),
         closing(_connected(path, patience_seconds, read_only=read_only)) as connection,
     ):
         try:
@@ -133,7 +136,10 @@ def _make(path: Path) -> None:
     nothing = "nothing of it is left"
     advice = "make room on the disk or mend it, and run the same command again"
     try:
-        with folder_beside(path) as folder:
+        with (
+            folder_beside(path) as folder,
+            last_words(f"{path} could not be made, and {nothing}; {advice}", leftover=folder),
+        ):
             made = folder / path.name
             with closing(connect_for_writing(made)) as connection:
                 make(connection)
