@@ -151,7 +151,9 @@ class Build:
                 if self.path.exists():
                     _copy_unchanged(self.path, self.building)
         except OSError as error:
-            _remove(self.building)
+            # A disk that can only be read keeps it; the next build removes it.
+            with suppress(OSError):
+                _remove(self.building)
             self._note(f"{self.path} could not be copied: {error.strerror}")
             raise BuildError(
                 f"{self.path} cannot be copied to {self.building}, where it is to be built anew:"
@@ -182,7 +184,8 @@ class Build:
     def give_up(self, reason: str, *, is_kept: bool = True) -> None:
         """Leave the published warehouse as it is; `reason` is a clause that says why."""
         if not is_kept:
-            _remove(self.building)
+            with suppress(OSError):
+                _remove(self.building)
         self._note(reason)
         os.close(self._lock)
 
