@@ -20,6 +20,7 @@ from inference.planning.declarations import benchmark_ids, read_benchmark
 from warehouse.connection import connect_read_only, warehouse_path
 from warehouse.errors import WarehouseError
 from warehouse.raw_store import open_raw_store, raw_store_path
+from warehouse.storage import why_no_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,7 +185,7 @@ def memory(needed: int = MEMORY_BYTES, listing: Path = Path("/proc/meminfo")) ->
 
 def raw_store(path: Path) -> Finding:
     """Answers that were loaded."""
-    if not path.exists():
+    if not why_no_database(path) and not path.exists():
         return Finding("raw store", True, True, f"none yet at {path}; loading makes it")
     try:
         with open_raw_store(path, read_only=True, patience_seconds=1) as connection:
@@ -197,7 +198,7 @@ def raw_store(path: Path) -> Finding:
 
 def warehouse(path: Path) -> Finding:
     """The last build."""
-    if not path.exists():
+    if not why_no_database(path) and not path.exists():
         return Finding("warehouse", True, True, f"none yet at {path}; `make run` builds it")
     try:
         with connect_read_only(path) as connection:

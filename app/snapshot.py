@@ -9,22 +9,29 @@ published. The questions that pages ask are in `app.marts`.
 from __future__ import annotations
 
 import inspect
+import os
 import threading
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
 
 from app import marts
 from warehouse.builds import BuildState, unpublished_build
-from warehouse.connection import connect_pinned, pinned_cursor, warehouse_path
+from warehouse.connection import (
+    check_warehouse_file,
+    connect_pinned,
+    pinned_cursor,
+    warehouse_path,
+)
 from warehouse.errors import WarehouseError, WarehouseMissingError, WarehouseUnreadableError
+from warehouse.storage import with_target
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from pathlib import Path
 
     import pandas as pd
 
@@ -90,11 +97,13 @@ def open_snapshot(source: Path | None = None) -> Snapshot:
     `source` is `warehouse_path()` unless given. Raises `NoSnapshotError` if none can be read and
     none was read before.
     """
-    source = (warehouse_path() if source is None else source).resolve()
+    named = warehouse_path() if source is None else source
+    # Path.resolve raises an error where links go round.
+    source = Path(os.path.realpath(named))
     state, detail = _newest_build(source)
     with _lock:
         try:
-            _open(source)
+            _open(source, named)
         except WarehouseError as error:
             if source not in _opened:
                 raise NoSnapshotError(
@@ -121,12 +130,13 @@ def _newest_build(source: Path) -> tuple[SourceState, str]:
             return SourceState.INTERRUPTED, f"The last {began} was stopped before it ended."
 
 
-def _open(source: Path) -> None:
+def _open(source: Path, named: Path) -> None:
     """Have the published warehouse open, and no longer the one that stood there before."""
+    check_warehouse_file(named)
     try:
         identity = _identity(source)
     except FileNotFoundError as error:
-        raise WarehouseMissingError(f"There is no file {source}") from error
+        raise WarehouseMissingError(f"There is no file {with_target(named)}") from error
     if source in _opened and _opened[source].identity == identity:
         return
     connection = connect_pinned(source)

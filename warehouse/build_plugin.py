@@ -6,6 +6,7 @@ Commands that write (`WRITING`) build; all others read the published warehouse.
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,11 +21,14 @@ from dbt_common.exceptions import DbtRuntimeError
 from dbt_common.invocation import get_invocation_id
 
 from warehouse.builds import Build
+from warehouse.connection import check_warehouse_file
 from warehouse.errors import (
+    BuildError,
     WarehouseError,
     WarehouseMissingError,
     WarehouseUnreadableError,
 )
+from warehouse.last_words import last_words
 from warehouse.raw_store import open_raw_store
 
 if TYPE_CHECKING:
@@ -63,6 +67,7 @@ class Plugin(BasePlugin):
         self._connection: DuckDBPyConnection | None = None
         self._refusal: str | None = None
         self._message: str | None = None
+        self._until_ended = ExitStack()
 
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
         """Put the path of what dbt is to open in the place of the warehouse's.
@@ -82,10 +87,13 @@ class Plugin(BasePlugin):
                     pass
             if _flag("WHICH") in WRITING:
                 config["storage_compatibility_version"] = STORAGE_VERSION
+                # The log is folded into the file once, at the end, not after every large table.
+                config["wal_autocheckpoint"] = "1GB"
                 self._build = _begun(Path(creds.path), config)
+                self._until_ended.enter_context(last_words(_last_words(self._build)))
                 creds.path = str(self._build.building)
                 add_callback_to_manager(self._follow)
-            elif Path(creds.path).exists():
+            elif _is_there(Path(creds.path)):
                 config["access_mode"] = "READ_ONLY"
             elif _flag("WHICH") == "show":
                 raise WarehouseMissingError(
@@ -105,6 +113,18 @@ class Plugin(BasePlugin):
         if self.creds is not None and self.creds.path == ":memory:":
             conn.execute(f"attach ':memory:' as \"{self.creds.database}\"")
 
+    def configure_cursor(self, cursor: DuckDBPyConnection) -> None:
+        """Refuse to go on where DuckDB does, after a fault of the disk.
+
+        dbt, which opens a cursor for each node, would end with a traceback of what it says.
+        """
+        try:
+            cursor.execute("select 1")
+        except duckdb.Error as error:
+            path = "the warehouse" if self.creds is None else self.creds.path
+            message = f"{path} can be read and written no more: {_in_a_line(error)}"
+            raise DbtRuntimeError(message) from error
+
     def _follow(self, event: EventMsg) -> None:
         """Publish when dbt has run all, before it says so; tell at the end what was done."""
         if event.info.name == "EndRunResult" and self._build is not None:
@@ -123,8 +143,9 @@ class Plugin(BasePlugin):
             reason = _reason_to_refuse(outcome)
             self._connection.execute("checkpoint")
         except duckdb.Error as error:
-            reason = f"DuckDB could not write it to its end: {error}"
+            reason = f"DuckDB could not write it to its end: {_in_a_line(error)}"
         self._connection.close()
+        self._until_ended.close()
         if reason is not None:
             self._give_up(build, reason)
             return
@@ -150,6 +171,24 @@ class Plugin(BasePlugin):
             )
 
 
+def _last_words(build: Build) -> str:
+    """What is said where a failing disk ends the process in the middle of the build."""
+    return (
+        f"{build.building} could not be written, so {build.path} was not built anew and is as it"
+        " was; mend the disk and run the same command again"
+    )
+
+
+def _in_a_line(error: duckdb.Error) -> str:
+    return "; ".join(line for line in str(error).splitlines() if line)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is a warehouse to read; raises WarehouseError where it can be none."""
+    check_warehouse_file(path)
+    return path.exists()
+
+
 def _begun(path: Path, config: dict[str, Any]) -> Build:
     """A build of the warehouse at `path`, whose file can be opened with this configuration."""
     commands = WRITING | {"retry"}
@@ -159,6 +198,11 @@ def _begun(path: Path, config: dict[str, Any]) -> Build:
         duckdb.connect(build.building, config=config).close()
     except duckdb.Error as error:
         build.give_up("it could not be opened", is_kept=False)
+        if not build.path.exists():
+            raise BuildError(
+                f"{build.building} cannot be written or opened: {_in_a_line(error)}. It is removed;"
+                " make room on the disk or mend it, and run `dbt build` again"
+            ) from error
         raise WarehouseUnreadableError(
             f"{path} cannot be opened as a DuckDB database: {error}. If it is not one, name the"
             " right file in EVALWH_WAREHOUSE; if it is damaged, delete it and run `dbt build`"

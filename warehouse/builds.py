@@ -19,13 +19,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from warehouse.errors import BuildError
+from warehouse.storage import why_no_database
 from warehouse.whole_files import publish
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 RECORD_SIZE = 4096
 """Bytes of the record, always: one write of one block, which no kill cuts in two."""
@@ -75,7 +73,8 @@ def record_path(path: Path) -> Path:
 
 def unpublished_build(path: Path) -> UnpublishedBuild | None:
     """The last build of the warehouse at `path`, or null if it was published or there was none."""
-    path = path.resolve()
+    # Path.resolve raises an error where links go round.
+    path = Path(os.path.realpath(path))
     try:
         descriptor = os.open(record_path(path), os.O_RDONLY)
     except FileNotFoundError:
@@ -115,9 +114,11 @@ class Build:
         ended without being published; what a killed one has left is removed.
 
         Raises:
-            BuildError: another build is at work, there is nothing to retry, or the copy cannot be
-                written. What is published is as it was.
+            BuildError: another build is at work, there is nothing to retry, the copy cannot be
+                written, or what stands at `path` is no file. What is published is as it was.
         """
+        if reason := why_no_database(path):
+            raise BuildError(f"{reason}; move it away, or name another file in EVALWH_WAREHOUSE")
         self.path = path.resolve()
         # Named after `path`, and so its catalog too, which may be a link of another name.
         self.building = building_path(self.path.with_name(path.name))
@@ -150,7 +151,9 @@ class Build:
                 if self.path.exists():
                     _copy_unchanged(self.path, self.building)
         except OSError as error:
-            _remove(self.building)
+            # A disk that can only be read keeps it; the next build removes it.
+            with suppress(OSError):
+                _remove(self.building)
             self._note(f"{self.path} could not be copied: {error.strerror}")
             raise BuildError(
                 f"{self.path} cannot be copied to {self.building}, where it is to be built anew:"
@@ -181,7 +184,8 @@ class Build:
     def give_up(self, reason: str, *, is_kept: bool = True) -> None:
         """Leave the published warehouse as it is; `reason` is a clause that says why."""
         if not is_kept:
-            _remove(self.building)
+            with suppress(OSError):
+                _remove(self.building)
         self._note(reason)
         os.close(self._lock)
 

@@ -16,6 +16,7 @@ from warehouse.errors import (
     WarehouseMissingError,
     WarehouseUnreadableError,
 )
+from warehouse.storage import why_no_database, with_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,19 @@ def warehouse_path() -> Path:
     `warehouse/profiles.yml` says the same to dbt.
     """
     return Path(os.environ.get("EVALWH_WAREHOUSE") or "data/warehouse.duckdb")
+
+
+def check_warehouse_file(path: Path) -> None:
+    """Nothing, if what stands at `path` may be a warehouse, or nothing stands there.
+
+    Raises:
+        WarehouseUnreadableError: it is a folder, a pipe, a link that goes round, or the like.
+    """
+    if reason := why_no_database(path):
+        raise WarehouseUnreadableError(
+            f"{reason}; name the right file in EVALWH_WAREHOUSE, or move it away and run"
+            " `dbt build`"
+        )
 
 
 def connect_read_only(path: Path) -> duckdb.DuckDBPyConnection:
@@ -74,9 +88,10 @@ def pinned_cursor(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.Duck
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
     """Has what DuckDB says when it cannot open `path` say what to do."""
+    check_warehouse_file(path)
     if not path.exists():
         raise WarehouseMissingError(
-            f"there is no warehouse at {path}: run `make run` or `dbt build` first"
+            f"there is no warehouse at {with_target(path)}: run `make run` or `dbt build` first"
         )
     try:
         yield
@@ -107,6 +122,8 @@ def attach_raw_store(connection: duckdb.DuckDBPyConnection, path: Path) -> str |
         Why it could not be attached, for instance because it is being written; null if it was,
         and where there is none.
     """
+    if reason := why_no_database(path):
+        return reason
     if not path.exists():
         return None
     try:

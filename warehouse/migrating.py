@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -102,6 +103,15 @@ def check_version(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         )
 
 
+def make(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables of a raw store in the empty database of the connection.
+
+    Raises:
+        duckdb.Error: they cannot be written.
+    """
+    _apply_after(connection, 0)
+
+
 def migrate(connection: duckdb.DuckDBPyConnection, path: Path, until_closed: ExitStack) -> None:
     """Bring the raw store at `path`, open for writing, to the version of this code.
 
@@ -125,11 +135,12 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: Path, until_closed: Exi
     # A store of version 1 that does not say it may lack what the first step mends.
     recorded = _applied(connection)
     try:
-        for step in steps:
-            if step.version > recorded:
-                _apply(connection, step, is_last=step.version == newest)
+        _apply_after(connection, recorded)
     except (duckdb.Error, MigrationError) as error:
-        is_as_before = _applied(connection) == recorded
+        is_as_before = False
+        # After a fault of the disk DuckDB may answer nothing more.
+        with suppress(duckdb.Error):
+            is_as_before = _applied(connection) == recorded
         if backup and is_as_before:
             # A copy of what is there still; another one each time would fill the disk.
             backup.unlink()
@@ -181,6 +192,14 @@ def _applied(connection: duckdb.DuckDBPyConnection) -> int:
     )
 
 
+def _apply_after(connection: duckdb.DuckDBPyConnection, version: int) -> None:
+    """Apply all steps after this version, each in a transaction."""
+    steps = migrations()
+    for step in steps:
+        if step.version > version:
+            _apply(connection, step, is_last=step is steps[-1])
+
+
 def _apply(connection: duckdb.DuckDBPyConnection, step: Step, *, is_last: bool) -> None:
     connection.begin()
     try:
@@ -193,7 +212,9 @@ def _apply(connection: duckdb.DuckDBPyConnection, step: Step, *, is_last: bool) 
         if is_last and (differing := differences(connection)):
             raise MigrationError(f"its columns would not be those of the records: {differing}")
     except BaseException:
-        connection.rollback()
+        # Where the disk is full, DuckDB has taken it back already.
+        with suppress(duckdb.Error):
+            connection.rollback()
         raise
     connection.commit()
 

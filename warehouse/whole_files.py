@@ -77,18 +77,43 @@ def whole_folder(path: Path) -> Iterator[Path]:
     Raises:
         DiskError: the disk is full, may not be written, or fails.
     """
-    temporary = _beside(path)
     try:
-        temporary.mkdir(parents=True)
-        yield temporary
-        if not path.exists():
-            publish(temporary, path)
+        with folder_beside(path) as temporary:
+            yield temporary
+            if not path.exists():
+                publish(temporary, path)
     except OSError as error:
         if error.errno not in REMEDIES:
             raise
         raise disk_error(path, error, "nothing of it was kept") from error
+
+
+@contextmanager
+def folder_beside(path: Path) -> Iterator[Path]:
+    """A folder beside `path`, which is gone at the end, or taken away by `clean_up` after a kill.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    temporary = _beside(path)
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def publish_new(written: Path, path: Path) -> None:
+    """Give a file that is written the second name `path`, as `publish`; none is ever replaced.
+
+    Raises:
+        FileExistsError: there is something at `path`, which another process has put there.
+        OSError: the disk fails, or its file system gives no file two names.
+    """
+    _sync(written)
+    # A rename would replace what came there in the meantime.
+    os.link(written, path)
+    _sync(path.parent)
 
 
 def publish(written: Path, path: Path) -> None:

@@ -128,9 +128,14 @@ class Recorder:
                 # From now on: to look again at once would be no use.
                 self._pending_since = time.monotonic()
                 self._pending = [one for one in taken if id(one) in waiting] + self._pending
-            await self._write_results(confirmed)
+            try:
+                await self._write_results(confirmed)
+                self._set_aside(changed)
+                changed = []
+            finally:
+                # What is not set aside; nothing, unless an error is on its way.
+                self._pending = changed + self._pending
             if error is not None:
-                await self._set_aside(changed)
                 raise error
 
     async def abandon(self) -> None:
@@ -138,8 +143,8 @@ class Recorder:
         with contextlib.suppress(ModelChangedError):
             await self.flush(LAST_LOOK_SECONDS)
         async with self._writing:
-            taken, self._pending = self._pending, []
-            await self._set_aside(taken)
+            self._set_aside(self._pending)
+            self._pending = []
 
     async def _confirmed(
         self, results: list[Answer | Failure], look_seconds: float
@@ -195,12 +200,14 @@ class Recorder:
         if self._on_acknowledged is not None and results:
             self._on_acknowledged(list(results))
 
-    async def _set_aside(self, results: list[Answer | Failure]) -> None:
+    def _set_aside(self, results: list[Answer | Failure]) -> None:
         """Keep answers for a person to look at, in files that are no shards."""
         answers = [result for result in results if isinstance(result, Answer)]
+        if answers:
+            self._write_aside(answers)
         self.unconfirmed_count += len(results)
-        if not answers:
-            return
+
+    def _write_aside(self, answers: list[Answer]) -> None:
         table = pa.table(
             answer_columns(answers, self._session_id, self._tokenizers), schema=SCHEMAS["answers"]
         )

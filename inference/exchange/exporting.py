@@ -11,8 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from contextlib import contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
+
+import duckdb
 
 from warehouse.errors import QueryError
 from warehouse.whole_files import whole_file
@@ -20,8 +23,6 @@ from warehouse.whole_files import whole_file
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
-
-    import duckdb
 
 FILE_PART_BYTES = 150
 """Of a benchmark's name in a file's; file systems take 255 bytes for the whole."""
@@ -82,8 +83,32 @@ def export_samples(
     Returns the number of items by benchmark.
 
     Raises:
-        QueryError: there is no such run, or nothing of it has been answered.
+        QueryError: there is no such run, nothing of it has been answered, or the warehouse or the
+            raw store is damaged or lacks a table.
+        DiskError: a file cannot be written.
     """
+    with _duckdb_errors():
+        return _exported(connection, run_id, folder)
+
+
+@contextmanager
+def _duckdb_errors() -> Iterator[None]:
+    """What DuckDB says, and what to do about it."""
+    try:
+        yield
+    except duckdb.ProgrammingError as error:
+        raise QueryError(
+            f"the warehouse has not what an export needs ({str(error).splitlines()[0]}): run"
+            " `dbt build`, without a selection"
+        ) from error
+    except duckdb.Error as error:
+        raise QueryError(
+            f"the warehouse or the raw store cannot be read ({str(error).splitlines()[0]}):"
+            " `evalwh check` looks at the raw store, and `dbt build` makes a new warehouse"
+        ) from error
+
+
+def _exported(connection: duckdb.DuckDBPyConnection, run_id: str, folder: Path) -> dict[str, int]:
     cursor = connection.execute(_RUN, [run_id])
     names = [column[0] for column in cursor.description or ()]
     scores = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -321,3 +321,49 @@ def test_a_damaged_warehouse_is_told_in_a_sentence_and_left(path, monkeypatch):
     path.unlink()
     publish(path, 1)
     assert read(path) == 1
+
+
+def plugin_of(path, monkeypatch):
+    told = {"WHICH": "build", "INVOCATION_COMMAND": "dbt build"}
+    monkeypatch.setattr(build_plugin, "_flag", told.get)
+    credentials = SimpleNamespace(path=str(path), attach=None, database="warehouse")
+    return build_plugin.Plugin("build_plugin", {}, credentials), credentials
+
+
+def test_what_a_failed_build_left_half_written_keeps_no_later_one_out(path, monkeypatch):
+    build = Build(path, "build")
+    build.building.write_bytes(bytes(4096))
+    build.give_up("the disk was full")
+    plugin, credentials = plugin_of(path, monkeypatch)
+    with pytest.raises(DbtRuntimeError, match=r"duckdb\.building cannot be written or opened: .*"):
+        plugin.update_connection_config(credentials, {})
+    assert left_beside(path) == set()
+    plugin, credentials = plugin_of(path, monkeypatch)
+    plugin.update_connection_config(credentials, {})
+    assert credentials.path == str(building_path(path))
+
+
+def test_dbt_is_told_in_a_sentence_that_duckdb_does_not_go_on(path, monkeypatch):
+    class Ended:
+        def execute(self, _):
+            raise duckdb.FatalException("the database is invalid\nbecause fsync failed")
+
+    plugin, credentials = plugin_of(path, monkeypatch)
+    plugin.update_connection_config(credentials, {})
+    with duckdb.connect() as connection:
+        plugin.configure_cursor(connection.cursor())
+    message = r"duckdb\.building can be read and written no more: the .* invalid; because fsync"
+    with pytest.raises(DbtRuntimeError, match=message):
+        plugin.configure_cursor(Ended())
+
+
+def test_what_cannot_be_removed_is_no_second_fault(path, monkeypatch):
+    build = Build(path, "build")
+    build.building.write_bytes(b"half")
+
+    def refuse(name, *_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(name))
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    build.give_up("the disk can only be read", is_kept=False)
+    assert unpublished_build(path).reason == "the disk can only be read"

@@ -141,8 +141,3 @@ def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path, content: 
     with pytest.raises(WarehouseUnreadableError, match=r"scores\.csv cannot be opened"):
         connect_read_only(path)
     assert path.read_bytes() == content
-
-
-def test_a_folder_is_no_database(tmp_path: Path) -> None:
-    with pytest.raises(WarehouseUnreadableError, match="directory"):
-        connect_read_only(tmp_path)

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from inference.asking.ask import ask_all
-from inference.asking.client import Client, ClientSettings
+from inference.asking.client import Answer, Client, ClientSettings
 from inference.asking.recording import Recorder
-from inference.errors import RecordingError
+from inference.errors import ModelChangedError, RecordingError
 from tests.dbt_project import REPOSITORY
 from tests.inference.asking.stub_server import MODEL, stub_server
 from tests.inference.asking.test_client import generation
@@ -95,6 +95,38 @@ def test_an_error_that_passes_is_no_loss(tmp_path, monkeypatch):
     # The last attempt, when the run ends, has worked.
     assert [one.request.request_id for one in results] == ["a"]
     assert ask.pending_count == 0
+
+
+@pytest.mark.parametrize("failing_count", [1, 2])
+def test_what_cannot_be_written_nor_set_aside_stays_pending(tmp_path, monkeypatch, failing_count):
+    """The first write is of what a server said that is as it was, the second of one that is not."""
+    sync = whole_files._sync
+    failures = iter([failing_count == 1, True])
+
+    def fail(path):
+        if path.name.startswith(".") and next(failures, False):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        sync(path)
+
+    async def look(url, _):
+        if url == "changed":
+            raise ModelChangedError("another model")
+
+    async def recorded():
+        recorder = Recorder(tmp_path, "session", look=look)
+        for number, url in enumerate(["same", "changed"]):
+            recorder.add(
+                Answer(generation(str(number), 1), url, 1, 0.1, 1, 1, None, "text", "stop")
+            )
+        monkeypatch.setattr(whole_files, "_sync", fail)
+        with pytest.raises(RecordingError):
+            await recorder.flush()
+        assert (recorder.pending_count, recorder.unconfirmed_count) == (3 - failing_count, 0)
+        monkeypatch.undo()
+        await recorder.abandon()
+        assert (recorder.pending_count, recorder.unconfirmed_count) == (0, 1)
+
+    asyncio.run(recorded())
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli import main
+from inference.exchange.exporting import export_samples
 from tests.conftest import LOGGED_ELSEWHERE
+from warehouse.errors import QueryError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -157,4 +159,28 @@ def test_an_unknown_run_is_a_message_with_those_there_are(typed, tmp_path):
     result = typed("export", "nobody", str(tmp_path / "out"))
     assert result.exit_code == 1
     assert "there is no run 'nobody'; there are: HuggingFaceTB_SmolLM2" in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_warehouse_without_a_table_is_named_as_such(tmp_path, monkeypatch):
+    with duckdb.connect(tmp_path / "warehouse.duckdb") as connection:
+        connection.execute("create schema marts; create table marts.fct_run_scores (run_id text)")
+    monkeypatch.setenv("EVALWH_WAREHOUSE", str(tmp_path / "warehouse.duckdb"))
+    monkeypatch.setenv("EVALWH_GENERATIONS", str(tmp_path / "generations.duckdb"))
+    result = CliRunner().invoke(main, ["export", "some run", str(tmp_path / "out")])
+    assert result.exit_code == 1
+    assert "the warehouse has not what an export needs (Catalog Error: Table" in result.output
+    assert "run `dbt build`, without a selection" in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_damaged_block_is_said_to_be_unreadable(tmp_path):
+    class Damaged:
+        def execute(self, *_):
+            raise duckdb.IOException("Corrupt database file: computed checksum 1\n\nand more")
+
+    with pytest.raises(
+        QueryError, match=r"cannot be read \(Corrupt .* checksum 1\): `evalwh check`"
+    ):
+        export_samples(Damaged(), "some run", tmp_path / "out")
     assert not (tmp_path / "out").exists()
