@@ -38,6 +38,8 @@ DAMAGED_VALUES = {
     "negative element": "[1, 0, 0, -1]",
     "too few": "[0, 0, 0]",
     "more than there are": "[1000, 0, 0, 0]",
+    "of another kind": "if(scorer = 'most_likely_choice', 'last_number', 'most_likely_choice')",
+    "one of several": "continuations[:1]",
     "other kind": "if(kind = 'generation', ['made up'], [])",
 }
 """By the fault: what stands in the column instead, as SQL. `twice` repeats the row."""
@@ -51,7 +53,12 @@ SAID_TWICE = {
 """By table and column: what stands in a row that is repeated, of which one is to be: the fault
 `said twice`."""
 
-DAMAGED_ROWS = {"raw.logged_scores": "is_main"}
+DAMAGED_ROWS = {
+    "raw.items": "gold_index is not null",
+    "raw.logged_scores": "is_main",
+    "raw.requests": "len(continuations) > 1",
+    "raw.run_requests": "scorer = 'most_likely_choice'",
+}
 """By table: of which rows the first is damaged, where not of all."""
 
 MADE_UP_VALUES = {

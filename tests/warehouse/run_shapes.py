@@ -91,7 +91,7 @@ def _item(
             "target": draw(texts),
             "golds": draw(st.lists(texts, max_size=3)),
             "choices": draw(st.lists(texts, min_size=size, max_size=size)),
-            "gold_index": draw(st.sampled_from([None, *range(size)])),
+            "gold_index": draw(st.sampled_from(range(size))) if size else None,
         }
     )
     are_contexts = scorer == "most_likely_context"

@@ -73,6 +73,63 @@ OTHER_DAMAGES = {
         "run_requests",
         "scorer: a benchmark of a run has one, and a name of its own",
     ),
+    "made-lost-answer-requests": (
+        "insert into raw.run_requests select * replace ('extra' as purpose)"
+        " from raw.run_requests where request_id = '{run}-answers-0';"
+        "delete from raw.run_requests"
+        " where request_id = '{run}-answers-0' and purpose = 'answer'",
+        "run_requests",
+        "variant_index: variant 0 of its sample is asked for the answer",
+    ),
+    "made-other-purpose": (
+        "update raw.run_requests set purpose = 'made up' where request_id = '{run}-answers-0'",
+        "run_requests",
+        "variant_index: variant 0 of its sample is asked for the answer",
+    ),
+    "made-lost-draw": (
+        "insert into raw.run_requests select * replace (2 as sample_index)"
+        " from raw.run_requests where request_id = '{run}-answers-0'",
+        "run_requests",
+        "sample_index: the sample before it is asked, too",
+    ),
+    "made-no-completion-to-choose": (
+        "update raw.run_requests set scorer = 'most_likely_choice'"
+        " where run_id = '{run}' and benchmark_id = 'answers'",
+        "run_requests",
+        "scorer: it scores what the request asks for",
+    ),
+    "made-no-completion-to-read": (
+        "update raw.run_requests set scorer = 'last_number'"
+        " where run_id = '{run}' and benchmark_id = 'choices'",
+        "run_requests",
+        "scorer: it scores what the request asks for",
+    ),
+    "made-lost-context": (
+        "update raw.run_requests set scorer = 'most_likely_context'"
+        " where run_id = '{run}' and benchmark_id = 'choices';"
+        "update raw.requests set continuations = ['a']"
+        " where starts_with(request_id, '{run}-choices');"
+        "delete from raw.log_likelihoods"
+        " where starts_with(request_id, '{run}-choices') and continuation_index > 0",
+        "requests",
+        "continuations: with those of other variants, each choice of the item is weighed once",
+    ),
+    "made-no-gold": (
+        "update raw.items set gold_index = null where item_hash = '{run}-choices-0'",
+        "items",
+        "gold_index: where a choice is scored, one is the right one",
+    ),
+    "made-moved-benchmark": (
+        "update raw.run_requests set benchmark_id = 'moved', scorer = 'last_number'"
+        " where run_id = '{run}' and benchmark_id = 'programs'",
+        "items",
+        "benchmark_id: it is asked for its own benchmark",
+    ),
+    "made-moved-run": (
+        "update raw.run_sessions set model_id = 'example/other' where run_id = '{run}'",
+        "requests",
+        "model_id: it asks the model of the run, of its revision and tokenizer",
+    ),
     MEASURED: (
         "update raw.answers set output_token_count = -1 where request_id = '{run}-jemhopqa-0'",
         "answers",

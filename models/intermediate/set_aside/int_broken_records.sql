@@ -5,6 +5,7 @@
     'benchmark_id': 'benchmark_id',
     'protocol_version': 'protocol_version'
 } -%}
+{%- set run_request_key = record_rules()['run_requests']['key'] -%}
 {#- An empty version of a file counts for all. -#}
 {%- set version_of_file = {
     'run_id': 'run_id',
@@ -161,6 +162,89 @@ samples as (
     ) }}
 ),
 
+-- What no score can be made of belongs to requests that are there, and to others that are not.
+without_variant_0 as (
+    select *
+    from {{ ref('stg_run_requests') }} as run_requests
+    where
+        (purpose != 'answer' or variant_index != 0)
+        and not {{ is_asked('run_requests', 'run_requests.sample_index', '0') }}
+),
+
+after_a_gap as (
+    select *
+    from {{ ref('stg_run_requests') }} as run_requests
+    where
+        purpose = 'answer'
+        and variant_index = 0
+        and sample_index > 0
+        and not {{ is_asked('run_requests', 'run_requests.sample_index - 1', '0') }}
+),
+
+run_models as (
+    select
+        run_id,
+        any_value(model_id) as model_id,
+        any_value(model_revision) as model_revision,
+        any_value(tokenizer_id) as tokenizer_id
+    from {{ ref('stg_run_sessions') }}
+    group by run_id
+),
+
+-- Of millions, those which are not all that their score is made of: few, but for choices between
+-- contexts.
+alone as (
+    select
+        run_requests.*,
+        requests.kind,
+        items.benchmark_id as benchmark_of_item,
+        items.gold_index,
+        scorers.scorer_kind,
+        case
+            when scorers.scorer_kind = 'logged' then requests.kind
+            when scorers.scorer_kind = 'choice' then 'log_likelihood'
+            else 'generation'
+        end as kind_to_score,
+        run_requests.variant_index + len(requests.continuations) as weighed_count,
+        len(items.choices) as choice_count,
+        concat_ws(
+            ', ', requests.model_id, requests.model_revision, requests.tokenizer_id
+        ) as model_of_request,
+        concat_ws(
+            ', ', run_models.model_id, run_models.model_revision, run_models.tokenizer_id
+        ) as model_of_run
+    from {{ ref('stg_run_requests') }} as run_requests
+    inner join {{ ref('stg_requests') }} as requests
+        on run_requests.request_id = requests.request_id
+    inner join {{ ref('stg_items') }} as items on run_requests.item_hash = items.item_hash
+    inner join {{ ref('stg_scorers') }} as scorers on run_requests.scorer = scorers.scorer_id
+    inner join run_models on run_requests.run_id = run_models.run_id
+    where
+        items.benchmark_id != run_requests.benchmark_id
+        or requests.model_id != run_models.model_id
+        or requests.model_revision != run_models.model_revision
+        or requests.tokenizer_id != run_models.tokenizer_id
+        or (
+            run_requests.purpose = 'answer'
+            and case scorers.scorer_kind
+                when 'logged' then false
+                when 'choice'
+                    then
+                        requests.kind != 'log_likelihood'
+                        or items.gold_index is null
+                        or run_requests.variant_index + len(requests.continuations)
+                        != len(items.choices)
+                else requests.kind != 'generation'
+            end
+        )
+),
+
+alone_for_choices as (
+    select *
+    from alone
+    where purpose = 'answer' and scorer_kind = 'choice' and kind = 'log_likelihood'
+),
+
 main_metrics as (
     {{ repeated_records(
         'logged_scores',
@@ -223,6 +307,90 @@ final as (
     from answers_with_contents
     union all
     select * from samples
+    union all
+    select
+        {{ broken_record(
+            'run_requests',
+            "'variant_index: variant 0 of its sample is asked for the answer'",
+            run_request_key,
+            "concat_ws(', ', purpose, variant_index)",
+            version
+        ) }}
+    from without_variant_0
+    union all
+    select
+        {{ broken_record(
+            'run_requests',
+            "'sample_index: the sample before it is asked, too'",
+            run_request_key,
+            'sample_index',
+            version
+        ) }}
+    from after_a_gap
+    union all
+    select
+        {{ broken_record(
+            'run_requests',
+            "'scorer: it scores what the request asks for'",
+            ['run_id', 'benchmark_id', 'protocol_version', 'item_hash', 'request_id'],
+            "scorer || ' of a ' || kind",
+            version
+        ) }}
+    from alone
+    where purpose = 'answer' and kind != kind_to_score
+    union all
+    select
+        {{ broken_record(
+            'requests',
+            "'continuations: with those of other variants, each choice of the item is weighed once'",
+            ['request_id'],
+            "weighed_count || ' of ' || choice_count || ' choices up to variant ' || variant_index",
+            version
+        ) }}
+    from alone_for_choices
+    where
+        weighed_count > choice_count
+        or (
+            weighed_count < choice_count
+            and not {{ is_asked(
+                'alone_for_choices',
+                'alone_for_choices.sample_index',
+                'alone_for_choices.weighed_count'
+            ) }}
+        )
+    union all
+    select
+        {{ broken_record(
+            'items',
+            "'gold_index: where a choice is scored, one is the right one'",
+            ['item_hash'],
+            'gold_index',
+            version
+        ) }}
+    from alone_for_choices
+    where gold_index is null
+    union all
+    select
+        {{ broken_record(
+            'items',
+            "'benchmark_id: it is asked for its own benchmark'",
+            ['item_hash'],
+            'benchmark_of_item',
+            version
+        ) }}
+    from alone
+    where benchmark_of_item != benchmark_id
+    union all
+    select
+        {{ broken_record(
+            'requests',
+            "'model_id: it asks the model of the run, of its revision and tokenizer'",
+            ['request_id'],
+            "model_of_request || ' in a run of ' || model_of_run",
+            version
+        ) }}
+    from alone
+    where model_of_request != model_of_run
     union all
     select * from main_metrics
     union all
