@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import queue
 import select
@@ -32,6 +33,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from inference.errors import SandboxError
 from inference.measuring.control_groups import ControlGroup, base
+from inference.measuring.inside.endings import OUTCOMES
 from inference.measuring.inside.worker import SECONDS_BETWEEN_LOOKS
 from inference.measuring.system_calls import filter_of
 
@@ -58,6 +60,9 @@ FIRST_USER_ID = 1_500_000_000
 
 USERS = 512
 """Of each process that has sandboxes, divided among its workers."""
+
+REPLY_BYTES = 1 << 16
+"""A worker's line is shorter, whatever it says."""
 
 WORKER_BYTES = 256 << 20
 """What a worker and a judge may take besides a program, in a control group."""
@@ -276,7 +281,7 @@ class _Worker:
         if reply is None or reply["outcome"] != "ready":
             self._process.kill()
             _, said = self._process.communicate()
-            why = reply["error_head"] if reply else said.decode(errors="replace").strip()
+            why = reply.get("error_head", "") if reply else said.decode(errors="replace").strip()
             self.stop()
             raise SandboxError(
                 "the sandbox cannot be built on this machine; it said:"
@@ -305,11 +310,11 @@ class _Worker:
                     why = str(error)
                     continue
             reply = self._ask(request, self._limits.wall_seconds + GRACE_SECONDS)
-            if reply is not None and reply["outcome"] != "broken":
+            if reply is not None and reply["outcome"] in OUTCOMES:
                 # As text that can be written: an error may say lone surrogates.
                 said = reply["error_head"].encode("utf-8", "replace").decode()
                 return ProgramResult(reply["outcome"], said[:500], reply["wall_seconds"])
-            why = reply["error_head"] if reply else "the worker ended"
+            why = reply.get("error_head", "") if reply else "the worker ended"
             self.stop()
         return ProgramResult("sandbox_error", f"{ATTEMPTS} times: {why}"[:500], 0.0)
 
@@ -330,14 +335,13 @@ class _Worker:
         descriptor = self._process.stdout.fileno()
         deadline = time.monotonic() + seconds
         content = b""
-        while not content.endswith(b"\n"):
+        while not content.endswith(b"\n") and len(content) <= REPLY_BYTES:
             ready, _, _ = select.select([descriptor], [], [], max(0, deadline - time.monotonic()))
             piece = os.read(descriptor, 1 << 16) if ready else b""
             if not piece:
                 return None
             content += piece
-        reply: dict[str, Any] = json.loads(content)
-        return reply
+        return reply_of(content)
 
     def stop(self) -> None:
         process, self._process = self._process, None
@@ -356,6 +360,25 @@ class _Worker:
             self._group = None
 
 
+def reply_of(line: bytes) -> dict[str, Any]:
+    """What a worker said; of what it never says, that the program failed."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        found = None
+    match found:
+        case {"outcome": "ready"}:
+            return {"outcome": "ready"}
+        case {
+            "outcome": str(outcome),
+            "error_head": str(text),
+            "wall_seconds": float(seconds),
+        } if outcome in (*OUTCOMES, "broken") and 0 <= seconds < math.inf:
+            return {"outcome": outcome, "error_head": text, "wall_seconds": seconds}
+    text = "what its worker said is no verdict"
+    return {"outcome": "failed", "error_head": text, "wall_seconds": 0.0}
+
+
 def _sandboxed() -> list[str]:
     program = shutil.which("bwrap")
     if program is None:
@@ -366,14 +389,13 @@ def _sandboxed() -> list[str]:
     home, site = Path("/python"), Path("/site")
     package = site / "inference" / "measuring"
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    standard = Path(sysconfig.get_path("stdlib", vars={"installed_base": sys.base_prefix}))
     # At a place of its own: the folders above it may be closed to other users, as /root is.
     mounts = {
         "/lib": "/lib",
         "/lib64": "/lib64",
         "/usr/lib": "/usr/lib",
-        sysconfig.get_path("stdlib", vars={"installed_base": sys.base_prefix}): home
-        / "lib"
-        / version,
+        str(standard): home / "lib" / version,
         str(Path(sys.executable).resolve()): home / "bin" / "python",
         str(INSIDE): package / "inside",
     }
@@ -390,12 +412,17 @@ def _sandboxed() -> list[str]:
     else:
         arguments += ["--unshare-all", "--cap-drop", "ALL"]
     arguments += ["--hostname", "sandbox"]
-    for folder in ("/usr", home, home / "lib", home / "bin", site, package.parent, package):
+    for folder in ("/usr", "/dev", home, home / "lib", home / "bin", site, package.parent, package):
         # Otherwise bubblewrap makes them for its own user only.
         arguments += ["--perms", "0755", "--dir", str(folder)]
     for source, target in mounts.items():
         if Path(source).exists():
             arguments += ["--ro-bind", source, str(target)]
+    for packages in ("site-packages", "dist-packages"):
+        if (standard / packages).is_dir():
+            # Programs get the standard library only.
+            over = str(home / "lib" / version / packages)
+            arguments += ["--tmpfs", over, "--remount-ro", over]
     for device in ("/dev/null", "/dev/zero", "/dev/urandom"):
         arguments += ["--dev-bind", device, device]
     # Programs have scratch folders of their own over this one, and nothing where processes are.

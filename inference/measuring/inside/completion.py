@@ -15,13 +15,11 @@ import types
 from typing import Any, NoReturn
 
 from inference.measuring.inside import messages
-from inference.measuring.inside.messages import restored
+from inference.measuring.inside.messages import ERROR_CHARACTERS, restored
 from inference.measuring.inside.namespaces import leave
 
 CALLS, ANSWERS = 3, 4
 """Descriptors; the standard ones are /dev/null."""
-
-ERROR_CHARACTERS = 500
 
 
 def error_text(error: BaseException) -> str:
@@ -36,10 +34,8 @@ def error_text(error: BaseException) -> str:
 def run() -> NoReturn:
     """Say that all is ready, run the text that comes, then answer until the process is ended."""
     # The names may stand for something else once the text has run.
-    anything, send, receive, pickled, shown = (
-        *(BaseException, messages.send, messages.receive, messages.pickled),
-        error_text,
-    )
+    anything, send, receive, shown = BaseException, messages.send, messages.receive, error_text
+    answered, raised, at_least = messages.answered, messages.raised, messages.raised_at_least
     kept: list[object] = []
 
     def find(target: str | int) -> Any:
@@ -61,37 +57,41 @@ def run() -> NoReturn:
             return types.FunctionType(marshal.loads(code), names, None, defaults)
         return restored(kind, *parts)
 
-    def answer(kind: str, target: str | int, *parts: Any) -> tuple[Any, ...]:
+    def answer(kind: str, target: str | int, *parts: Any) -> Any:
         if kind == "run":
             # None of this file's own `from __future__`.
             exec(compile(str(target), "<program>", "exec", dont_inherit=True), names)
-            return None, ()
+            return None
         if kind == "attribute":
-            return getattr(find(target), *parts), ()
+            return getattr(find(target), *parts)
         if kind == "name":
-            return find(target), ()
+            return find(target)
         if kind == "next":
-            return next(find(target)), ()
+            return next(find(target))
         values, named = parts
-        return find(target)(*values, **named), values
+        return find(target)(*values, **named)
 
     names: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
     sys.argv = [""]
-    send(ANSWERS, messages.FIRST, pickled(("value", None, ()), kept))
+    send(ANSWERS, messages.FIRST, answered(None, (), {}, kept))
     while True:
         try:
             number, question = receive(CALLS)
         except anything:
             leave(1)
+        values: tuple[Any, ...] = ()
+        named: dict[str, Any] = {}
         try:
-            value = answer(*Questions(io.BytesIO(question)).load())
-            content = pickled(("value", *value), kept)
+            parts = Questions(io.BytesIO(question)).load()
+            if parts[0] == "call":
+                values, named = parts[2:]
+            content = answered(answer(*parts), values, named, kept)
         except anything as error:
             text = shown(error)
             try:
-                content = pickled(("raised", type(error).__name__, error.args, text), kept)
+                content = raised(error, text, values, named, kept)
             except anything:
-                content = pickled(("raised", type(error).__name__, (), text), kept)
+                content = at_least(error, text)
         try:
             send(ANSWERS, number, content)
         except anything:

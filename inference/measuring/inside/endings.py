@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from resource import struct_rusage
 
+OUTCOMES = ("passed", "failed", "timed_out", "killed_memory")
+"""What can become of a program that ran."""
+
 BEFORE_ITS_LAST_LINE = "it ended before its last line"
 
 

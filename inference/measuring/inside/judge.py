@@ -16,13 +16,14 @@ import signal
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from inference.measuring.inside import completion, namespaces
+from inference.measuring.inside.answers import MessageError
 from inference.measuring.inside.completion import ANSWERS, CALLS, error_text
 from inference.measuring.inside.endings import BEFORE_ITS_LAST_LINE, ending
-from inference.measuring.inside.messages import Ended, Link, MessageError, Remote
+from inference.measuring.inside.messages import ERROR_CHARACTERS, Ended, Link, Remote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import FrameType
+    from types import CodeType, FrameType
 
 CHECK = "check"
 
@@ -31,7 +32,8 @@ def judge(settings: Mapping[str, Any], requests: int, reports: int) -> NoReturn:
     """Take one program from `requests`, and report to `reports` what became of it."""
 
     def report(**what: str) -> None:
-        os.write(reports, json.dumps(what).encode() + b"\n")
+        short = {name: text[-ERROR_CHARACTERS:] for name, text in what.items()}
+        os.write(reports, json.dumps(short).encode() + b"\n")
 
     try:
         namespaces.furnish(settings["scratch_bytes"])
@@ -125,16 +127,23 @@ def _run_parts(program: dict[str, str], link: Link) -> None:
     entry_point = program["entry_point"]
     # The checks may use what the task defines, not what a completion makes of it.
     names: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins}
-    try:
-        given = compile(program["given"], "<program>", "exec", dont_inherit=True)
-    except SyntaxError:
-        # A task that ends within what it wants completed: its checks have to do without.
-        pass
-    else:
-        exec(given, names)
+    exec(_given(program["given"]), names)
     names[entry_point] = Remote(link, entry_point)
     checks = compile(program["checks"], "<checks>", "exec", dont_inherit=True)
     exec(checks, names)
+
+
+def _given(text: str) -> CodeType:
+    """What a task defines: all of it, or as many lines as make whole statements.
+
+    A task may end within what it wants completed, such as behind the first line of a function.
+    """
+    lines = text.splitlines(keepends=True)
+    while True:
+        try:
+            return compile("".join(lines), "<program>", "exec", dont_inherit=True)
+        except SyntaxError:
+            del lines[-1]
 
 
 def _run_text(text: str, link: Link) -> None:

@@ -1,14 +1,17 @@
 """Messages: values between the process that runs a completion and the one that checks it.
 
-Each is a pickle of plain values, with its length before it. What comes from a completion is not to
-be trusted: the checking process takes built-in types only, of exactly that type, and makes nothing
-else of a message, whatever it says. An object of any other kind stays where it is; the checks get a
-`Remote` of it, which can be called and asked for attributes, and is equal to nothing but itself. So
-no method of a completion, such as `__eq__`, ever runs where its result is judged.
+A question of the checks is a pickle of plain values, with its length before it. What comes from a
+completion is not to be trusted, and is no pickle: see `answers`. An object of any other kind than a
+plain one stays where it is; the checks get a `Remote` of it, which can be called and asked for
+attributes, and is equal to nothing but itself. So no method of a completion, such as `__eq__`, ever
+runs where its result is judged.
+
+What is different from a check in the same process is listed in SECURITY.md.
 """
 
 from __future__ import annotations
 
+import builtins
 import collections
 import datetime
 import decimal
@@ -23,7 +26,10 @@ import types
 
 # By these names, which a completion does not put others in the places of.
 from os import read, write
-from typing import Any, NoReturn
+from typing import Any
+
+from inference.measuring.inside import answers
+from inference.measuring.inside.answers import MessageError, Named
 
 MESSAGE_BYTES = 256 << 20
 NUMBER_BYTES, LENGTH_BYTES = 8, 8
@@ -31,18 +37,27 @@ HEADER_BYTES = NUMBER_BYTES + LENGTH_BYTES
 FIRST = bytes(NUMBER_BYTES)
 """The number of what a completion says before it is asked: that it is there."""
 
-PLAIN = (bool, int, float, str, bytes, bytearray, list, tuple, dict, set, frozenset, type(None))
+CHANGEABLE = (
+    *(list, dict, set, bytearray, collections.deque, collections.Counter),
+    *(collections.OrderedDict, collections.defaultdict),
+)
+"""What a call may change, of exactly these types."""
 
+EXCEPTIONS = {
+    kind: name
+    for name, kind in vars(builtins).items()
+    if isinstance(kind, type) and issubclass(kind, BaseException) and kind.__name__ == name
+}
+"""Built-in ones, by which others are told."""
+
+ERROR_CHARACTERS = 500
+"""Of what is said of an exception, its end."""
 
 MODULES = (
     *("bisect", "cmath", "collections", "copy", "decimal", "fractions", "functools", "heapq"),
     *("itertools", "math", "operator", "re", "statistics", "string", "typing"),
 )
 """Modules without a state of their own, which are the same on both sides."""
-
-
-class MessageError(Exception):
-    """A message that cannot be read, or is too long."""
 
 
 class Ended(BaseException):
@@ -89,25 +104,61 @@ def _piece(descriptor: int, length: int) -> bytes:
 class _Writer(pickle.Pickler):
     """Writes other objects than plain ones as tags, of which the other side makes values again."""
 
-    def __init__(self, file: io.BytesIO, kept: list[object] | None) -> None:
-        super().__init__(file, 5)
-        self._kept = kept
-
     def reducer_override(self, value: Any) -> Any:
         if value is restored:
             return NotImplemented
-        return restored, tagged(value, self._kept)
+        return restored, tagged(value, None)
 
 
-def pickled(message: tuple[Any, ...], kept: list[object] | None) -> bytes:
-    """A message; `kept` takes objects of it that stay here, and is null for the checks.
+def question(*parts: Any) -> bytes:
+    """A question of the checks, to be read by what trusts them.
 
     Raises:
         TypeError: checks pass what only they can have.
     """
     file = io.BytesIO()
-    _Writer(file, kept).dump(message)
+    _Writer(file, 5).dump(parts)
     return file.getvalue()
+
+
+def answered(
+    value: Any, values: tuple[Any, ...], named: dict[str, Any], kept: list[object]
+) -> bytes:
+    """What a call returned; `kept` takes objects of it that stay here."""
+    for key, one in (*enumerate(values), *named.items()):
+        if one is value and not isinstance(value, tuple):
+            return _answer(["same", key, _changed(values, named)], kept)
+    return _answer(["value", value, _changed(values, named)], kept)
+
+
+def raised(
+    error: BaseException,
+    text: str,
+    values: tuple[Any, ...],
+    named: dict[str, Any],
+    kept: list[object],
+) -> bytes:
+    """What a call raised: as what built-in exceptions it can be caught, and how it is shown."""
+    kinds = [EXCEPTIONS[kind] for kind in type.mro(type(error)) if kind in EXCEPTIONS]
+    return _answer(["raised", kinds, list(error.args), text, _changed(values, named)], kept)
+
+
+def raised_at_least(error: BaseException, text: str) -> bytes:
+    """As `raised`, where its own values cannot be said."""
+    kinds = [EXCEPTIONS[kind] for kind in type.mro(type(error)) if kind in EXCEPTIONS]
+    return _answer(["raised", kinds, [], text, [[], []]], [])
+
+
+def _changed(values: tuple[Any, ...], named: dict[str, Any]) -> list[list[Any]]:
+    """Which arguments a call may have changed, and what they are after it."""
+    pairs = [
+        (key, one) for key, one in (*enumerate(values), *named.items()) if type(one) in CHANGEABLE
+    ]
+    return [[key for key, _ in pairs], [one for _, one in pairs]]
+
+
+def _answer(message: list[Any], kept: list[object]) -> bytes:
+    return answers.written(message, lambda value: tagged(value, kept))
 
 
 def tagged(value: Any, kept: list[object] | None) -> tuple[Any, ...]:
@@ -115,10 +166,19 @@ def tagged(value: Any, kept: list[object] | None) -> tuple[Any, ...]:
     kind = type(value)
     if issubclass(kind, Remote):
         return "remote", value._target
+    if kind is Named:
+        return "named", list(value._fields), list(value)
     if kind is complex:
         return "complex", value.real, value.imag
     if kind is range:
         return "range", value.start, value.stop, value.step
+    if kind is slice and {type(one) for one in (value.start, value.stop, value.step)} <= {
+        int,
+        type(None),
+    }:
+        return "slice", value.start, value.stop, value.step
+    if value is ...:
+        return ("ellipsis",)
     if kind is fractions.Fraction:
         return "fraction", value.numerator, value.denominator
     if kind is decimal.Decimal:
@@ -127,6 +187,14 @@ def tagged(value: Any, kept: list[object] | None) -> tuple[Any, ...]:
         return "deque", list(value), value.maxlen
     if kind is datetime.date:
         return "date", value.year, value.month, value.day
+    if kind is datetime.time and value.tzinfo is None:
+        return "time", value.hour, value.minute, value.second, value.microsecond
+    if kind is collections.Counter:
+        return "counter", list(value), list(value.values())
+    if kind is collections.OrderedDict:
+        return "ordered", list(value), list(value.values())
+    if kind is collections.defaultdict:
+        return "defaulting", list(value), list(value.values())
     if kind is datetime.timedelta:
         return "timedelta", value.days, value.seconds, value.microseconds
     if kind is datetime.datetime and value.tzinfo is None:
@@ -137,12 +205,12 @@ def tagged(value: Any, kept: list[object] | None) -> tuple[Any, ...]:
     if kind is type({}.keys()):
         return "keys", list(value)
     if kind is type({}.items()):
-        return "items", list(value)
+        return "items", [key for key, _ in value], [one for _, one in value]
     if kind is type({}.values()):
         return "values", list(value)
-    if kind is type and vars(sys.modules["builtins"]).get(value.__name__) is value:
+    if kept is None and kind is type and vars(sys.modules["builtins"]).get(value.__name__) is value:
         return "type", value.__name__
-    if kind is types.ModuleType and value.__name__ in MODULES:
+    if kept is None and kind is types.ModuleType and value.__name__ in MODULES:
         return "module", value.__name__
     if issubclass(kind, tuple) and hasattr(kind, "_fields"):
         return "named", list(kind._fields), list(tuple.__iter__(value))
@@ -169,65 +237,30 @@ def tagged(value: Any, kept: list[object] | None) -> tuple[Any, ...]:
 
 
 class _Restored:
-    """Stands for values that have no form of their own in a message."""
-
-    # Without attributes, which a message could set.
-    __slots__ = ()
+    """Stands for values of a question that have no form of their own in a pickle."""
 
     def __reduce__(self) -> str:
         return "restored"
 
     def __call__(self, kind: str, *parts: Any) -> Any:
         match kind:
-            case "complex":
-                return complex(*parts)
-            case "range":
-                return range(*parts)
-            case "fraction":
-                return fractions.Fraction(*parts)
-            case "decimal":
-                return decimal.Decimal(*parts)
-            case "deque":
-                return collections.deque(*parts)
-            case "date":
-                return datetime.date(*parts)
-            case "timedelta":
-                return datetime.timedelta(*parts)
-            case "datetime":
-                return datetime.datetime(*parts)
+            case "plain":
+                return parts[0]
             case "named":
                 names, values = parts
                 return collections.namedtuple("named", names, rename=True)(*values)
-            case "keys":
-                return dict.fromkeys(*parts).keys()
-            case "items":
-                return dict(*parts).items()
-            case "values":
-                return dict(enumerate(*parts)).values()
             case "type":
-                return _builtin(*parts)
+                return vars(builtins)[parts[0]]
             case "module":
-                return _module(*parts)
-            case "plain":
-                return parts[0] if type(parts[0]) in PLAIN else _unreadable(kind)
+                return importlib.import_module(parts[0])
+            case "keys" | "values":
+                return answers.GROUPS[kind](*parts)
             case _:
-                return _unreadable(kind)
+                _, make = answers.KINDS[kind]
+                return make(*parts)
 
 
 restored = _Restored()
-
-
-def _unreadable(what: object) -> NoReturn:
-    raise MessageError(f"it answered with what cannot be read: {what!r}")
-
-
-def _builtin(name: str) -> type:
-    found = vars(sys.modules["builtins"]).get(name)
-    return found if type(found) is type else _unreadable(name)
-
-
-def _module(name: str) -> types.ModuleType:
-    return importlib.import_module(name) if name in MODULES else _unreadable(name)
 
 
 class Remote:
@@ -258,25 +291,6 @@ class RemoteIterator(Remote):
         return self._link.ask("next", self._target)
 
 
-class _Answers(pickle.Unpickler):
-    """Reads what a completion sent, in the process that checks it."""
-
-    def __init__(self, file: io.BytesIO, link: Link) -> None:
-        super().__init__(file)
-        self._link = link
-
-    def find_class(self, module: str, name: str) -> Any:
-        if name != "restored":
-            _unreadable(name)
-        return self._restored
-
-    def _restored(self, kind: str, *parts: Any) -> Any:
-        kinds = {"remote": Remote, "iterator": RemoteIterator}
-        if kind in kinds and len(parts) == 1 and type(parts[0]) is int:
-            return kinds[kind](self._link, parts[0])
-        return restored(kind, *parts)
-
-
 class Link:
     """The checks' end: what the completion's process is asked."""
 
@@ -288,57 +302,82 @@ class Link:
         self.raised: tuple[BaseException, str] | None = None
         """The last exception that came from there, and how it is shown there."""
 
-    def ask(self, *question: Any) -> Any:
+    def ask(self, *parts: Any) -> Any:
         """The answer to a question; raises what was raised there."""
-        self._send(pickled(question, None))
-        return self.answer()[0]
+        self._send(question(*parts))
+        return self.answer()
 
     def call(self, target: str | int, values: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """What a call returns there; containers among its values are what they are there after."""
-        self._send(pickled(("call", target, values, named), None))
-        result, after = self.answer()
-        for mine, theirs in zip(values, after, strict=True):
-            if result is theirs:
-                result = mine
-            _become(mine, theirs)
-        return result
+        self._send(question("call", target, values, named))
+        return self.answer(values, named)
 
-    def _send(self, question: bytes) -> None:
+    def _send(self, content: bytes) -> None:
         # Not to be guessed, so that no answer is written before its question.
         self._number = os.urandom(NUMBER_BYTES)
-        send(self._calls, self._number, question)
+        send(self._calls, self._number, content)
 
-    def answer(self) -> tuple[Any, Any]:
-        """The next answer: a value, and the values of the call that it was."""
+    def answer(self, values: tuple[Any, ...] = (), named: dict[str, Any] | None = None) -> Any:
+        """The value of the next answer, which is to a call with such values.
+
+        Raises:
+            MessageError: it is no answer.
+            BaseException: what was raised there.
+        """
         number, content = receive(self._answers)
         if number != self._number:
             raise MessageError("it answered what it was not asked")
-        kind, *parts = _Answers(io.BytesIO(content), self).load()
-        if kind == "value":
-            value, after = parts
-            return value, after
-        name, values, text = parts
-        error = _exception(name, values, text)
-        self.raised = error, str(text)
-        raise error
+        arguments: dict[int | str, Any] = dict(enumerate(values))
+        for name, one in (named or {}).items():
+            arguments[name] = one
+        match answers.read(content, self._stand_in):
+            case ["value", value, [list(keys), list(after)]]:
+                _change(arguments, keys, after)
+                return value
+            case ["same", int() | str() as key, [list(keys), list(after)]]:
+                _change(arguments, keys, after)
+                return _argument(arguments, key)
+            case ["raised", list(names), list(parts), str(text), [list(keys), list(after)]]:
+                _change(arguments, keys, after)
+                error = _exception(names, parts, text[-ERROR_CHARACTERS:])
+                self.raised = error, text[-ERROR_CHARACTERS:]
+                raise error
+            case _:
+                raise MessageError("it answered with what is no answer")
+
+    def _stand_in(self, kind: str, number: int) -> Remote:
+        return (RemoteIterator if kind == "iterator" else Remote)(self, number)
 
 
-def _become(mine: Any, theirs: Any) -> None:
-    """Give a container of the checks the contents that the completion gave its copy."""
-    if type(mine) is not type(theirs):
-        return
-    if type(mine) in (list, bytearray):
-        mine[:] = theirs
-    elif type(mine) in (dict, set):
-        mine.clear()
-        mine.update(theirs)
+def _change(arguments: dict[int | str, Any], keys: list[Any], after: list[Any]) -> None:
+    """Give containers of the checks the contents that the completion gave its copies."""
+    if len(keys) != len(after):
+        raise MessageError("it answered with what is no answer")
+    for key, theirs in zip(keys, after, strict=True):
+        mine = _argument(arguments, key)
+        if type(mine) is not type(theirs):
+            continue
+        if type(mine) in (list, bytearray):
+            mine[:] = theirs
+        elif type(mine) in CHANGEABLE:
+            mine.clear()
+            (mine.extend if type(mine) is collections.deque else mine.update)(theirs)
 
 
-def _exception(name: str, values: tuple[Any, ...], text: str) -> BaseException:
-    kind = vars(sys.modules["builtins"]).get(name)
-    if isinstance(kind, type) and issubclass(kind, BaseException):
+def _argument(arguments: dict[int | str, Any], key: object) -> Any:
+    if not isinstance(key, int | str) or key not in arguments:
+        raise MessageError("it answered of an argument that it was not given")
+    return arguments[key]
+
+
+def _exception(names: list[Any], parts: list[Any], text: str) -> BaseException:
+    """The nearest built-in exception that can be made of such parts."""
+    kinds = {name: kind for kind, name in EXCEPTIONS.items()}
+    for name in names:
+        if not isinstance(name, str) or name not in kinds:
+            break
         try:
-            return kind(*values)
+            return kinds[name](*parts)
         except (TypeError, ValueError):
             pass
     return RuntimeError(text)

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from inference.measuring.inside import namespaces
-from inference.measuring.inside.endings import ending
+from inference.measuring.inside.endings import OUTCOMES, ending
 from inference.measuring.inside.judge import judge
+from inference.measuring.inside.messages import ERROR_CHARACTERS
 
 # Programs import these; a child that is forked has them already.
 PRELOADED = (
@@ -30,6 +31,13 @@ PRELOADED = (
 
 SECONDS_BETWEEN_LOOKS = 0.02
 """After so long the memory of a program's processes is added up again."""
+
+LINE_BYTES = 1 << 16
+"""Of a report. The longest text takes six bytes a character."""
+
+
+class ReportError(Exception):
+    """A judge said what it never says."""
 
 
 def main() -> None:
@@ -103,16 +111,16 @@ def _run_next(
         return {"outcome": "broken", "error_head": str(error), "wall_seconds": 0.0}
     try:
         said = _Reports(reports)
-        first = said.next(None)
-        if first is None or first.get("state") != "idle":
-            why = (first or {}).get("error_head") or "the judge ended before it was ready"
-            return {"outcome": "broken", "error_head": why, "wall_seconds": 0.0}
+        first = _state(said)
+        if first.get("state") != "idle":
+            why = first.get("error_head", "the judge ended before it was ready")
+            return {"outcome": "broken", "error_head": str(why), "wall_seconds": 0.0}
         if not is_ready:
             _reply(replies, {"outcome": "ready"})
-        second = said.next(None)
-        if second is not None and second["state"] == "over":
+        second = _state(said)
+        if second.get("state") == "over":
             return None
-        if second is None:
+        if second.get("state") != "started":
             why = "the judge ended before it had read the program"
             return {"outcome": "broken", "error_head": why, "wall_seconds": 0.0}
         started = time.monotonic()
@@ -163,38 +171,68 @@ class _Reports:
         self._descriptor = descriptor
         self._content = b""
 
-    def next(self, seconds: float | None) -> dict[str, Any] | None:
-        """The next line; null if there is none any more.
+    def next(self, seconds: float | None) -> Any:
+        """What the next line says; null if there is none any more.
 
         Raises:
             TimeoutError: none came in time.
+            ReportError: it is no line of JSON, or none of a report's length.
         """
+        until = None if seconds is None else time.monotonic() + seconds
         while b"\n" not in self._content:
-            ready, _, _ = select.select([self._descriptor], [], [], seconds)
+            if len(self._content) > LINE_BYTES:
+                raise ReportError
+            left = None if until is None else max(0, until - time.monotonic())
+            ready, _, _ = select.select([self._descriptor], [], [], left)
             if not ready:
                 raise TimeoutError
-            piece = os.read(self._descriptor, 1 << 16)
+            piece = os.read(self._descriptor, LINE_BYTES)
             if not piece:
                 return None
             self._content += piece
         line, _, self._content = self._content.partition(b"\n")
-        found: dict[str, Any] = json.loads(line)
-        return found
+        try:
+            return json.loads(line)
+        except (ValueError, RecursionError):
+            raise ReportError from None
+
+
+def _state(said: _Reports) -> dict[str, Any]:
+    """What a judge says before it has run anything; empty if it says nothing that can be read."""
+    try:
+        found = said.next(None)
+    except ReportError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def verdict_of(found: Any) -> dict[str, str]:
+    """What a judge said of a program, which failed if that is no verdict."""
+    match found:
+        case {"outcome": str(outcome), "error_head": str(text), **others} if (
+            outcome in OUTCOMES and len(text) <= ERROR_CHARACTERS and not others
+        ):
+            return {"outcome": outcome, "error_head": text}
+    return {"outcome": "failed", "error_head": "what its judge said is no verdict"}
 
 
 def _watched(
     settings: dict[str, Any], said: _Reports, child: int, started: float
-) -> dict[str, Any] | None:
+) -> dict[str, str] | None:
     """The judge's verdict, or what the program did against its limits; null if the judge died."""
     deadline = started + settings["wall_seconds"]
     while (left := deadline - time.monotonic()) > 0:
         try:
-            return said.next(min(left, SECONDS_BETWEEN_LOOKS))
+            found = said.next(min(left, SECONDS_BETWEEN_LOOKS))
+        except ReportError:
+            return verdict_of(None)
         except TimeoutError:
             held = _address_space(besides={os.getpid(), child})
             if held > settings["memory_bytes"]:
                 text = f"its processes together took {held:,} bytes"
                 return {"outcome": "killed_memory", "error_head": text}
+        else:
+            return None if found is None else verdict_of(found)
     return {"outcome": "timed_out", "error_head": ""}
 
 
