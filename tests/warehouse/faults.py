@@ -28,6 +28,10 @@ DAMAGED_VALUES = {
     "too small": "-1",
     "too large": "9",
     "absurd": "3000000000",
+    "beyond any text": "20000000",
+    "below any sum": "-1e10",
+    "fewer than answered": "0",
+    "not of its length": "[1000, 1000, 1000, 1000]",
     "no number": "'nan'",
     "infinite": "'inf'",
     "unknown word": "'made up'",
@@ -51,7 +55,7 @@ SAID_TWICE = {
 """By table and column: what stands in a row that is repeated, of which one is to be: the fault
 `said twice`."""
 
-DAMAGED_ROWS = {"raw.logged_scores": "is_main"}
+DAMAGED_ROWS = {"raw.logged_scores": "is_main", "raw.run_session_ends": "answered_count > 0"}
 """By table: of which rows the first is damaged, where not of all."""
 
 MADE_UP_VALUES = {
