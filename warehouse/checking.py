@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyarrow as pa
 
 from warehouse.errors import ShardDamagedError, ShardWaitingError
+from warehouse.outside_text import visible
 from warehouse.records import (
     DETERMINED,
     REFERENCES,
@@ -149,7 +150,8 @@ def reference_breaches(kind: ShardKind, reference: Reference, table: str, also: 
     column = reference.column
     named = f"raw.{reference.table}"
     if TABLES[reference.table].key != (column,):
-        named = f"(select distinct {column} from {named})"
+        # Of what rows say of the same key, `DETERMINED` sees that they say the same.
+        named = f"(select distinct on ({column}) * from {named})"
     return _breaches(
         kind,
         f"select shard.*, {{case}} as broken from {_numbered(table)} as shard"
@@ -288,18 +290,25 @@ def _quoted(text: str) -> str:
 
 def _damaged(file: ShardFile, breach: Breach) -> ShardDamagedError:
     return ShardDamagedError(
-        f"{file.path} is damaged: row {breach.number} ({breach.key}) has {breach.column}"
-        f" {breach.found}, but {breach.sentence}. None of its rows was loaded; mend what wrote it,"
+        f"{shown(str(file.path), None)} is damaged: row {breach.number} ({shown(breach.key)}) has"
+        f" {breach.column} {shown(breach.found)}, but {breach.sentence}. None of its rows was loaded; mend what wrote it,"
         " and write it again"
     )
 
 
 def _waiting(file: ShardFile, breach: Breach) -> ShardWaitingError:
     return ShardWaitingError(
-        f"{file.path} waits: row {breach.number} ({breach.key}) has {breach.column} {breach.found},"
-        f" {breach.sentence}. None of its rows was loaded; it stays where it is until what it names"
+        f"{shown(str(file.path), None)} waits: row {breach.number} ({shown(breach.key)}) has"
+        f" {breach.column} {shown(breach.found)}, {breach.sentence}. None of its rows was loaded;"
+        " it stays where it is until what it names"
         " is there (`evalwh run` with the same model, or `evalwh repair`, may bring it)"
     )
+
+
+def shown(text: str, length: int | None = 400) -> str:
+    """A value that is named in a message: on one line, and no longer than so many characters."""
+    line = visible(text)
+    return line if length is None or len(line) <= length else line[:length] + "..."
 
 
 def _key(kind: ShardKind) -> tuple[str, ...]:
@@ -354,8 +363,13 @@ def _within(mark: Within, value: str) -> tuple[str, str]:
     conditions = [f"{value}::double <= 'infinity'::double"]
     words = ["it is a number"]
     if mark.at_least is not None:
-        conditions.append(f"{value} >= {mark.at_least}")
-        words.append(f"at least {mark.at_least}")
+        least = f"{value} >= {mark.at_least}"
+        if mark.or_minus_infinity:
+            least = f"({least} or {value} = '-infinity'::double)"
+        conditions.append(least)
+        words.append(
+            f"at least {mark.at_least}" + (" or minus infinity" if mark.or_minus_infinity else "")
+        )
     if mark.at_most is not None:
         conditions.append(f"{value} <= {mark.at_most}")
         words.append(f"at most {mark.at_most}")

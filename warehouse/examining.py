@@ -14,6 +14,7 @@ from warehouse.checking import (
     reference_breaches,
     row_breaches,
     scorer_breaches,
+    shown,
 )
 from warehouse.errors import WarehouseError
 from warehouse.loading import DAMAGED, LOADED, STEPS, remembered
@@ -128,7 +129,7 @@ def examine(folder: Path, store: Path) -> Examination:
 def first_of(names: list[str]) -> str:
     """The first few of the names, and how many more there are."""
     more = f", and {len(names) - IDS_SHOWN} more" if len(names) > IDS_SHOWN else ""
-    return "; ".join(names[:IDS_SHOWN]) + more
+    return "; ".join(map(shown, names[:IDS_SHOWN])) + more
 
 
 def owned(query: str, names: Iterable[str]) -> str:
@@ -264,7 +265,7 @@ def _kept_rules(
                 run_id,
                 benchmark_id,
                 len(keys),
-                f"{column} is {value}, but {sentence}: {first_of(keys)}",
+                f"{column} is {shown(value)}, but {sentence}: {first_of(keys)}",
             )
 
 

@@ -72,6 +72,8 @@ class Within:
     at_least: float | None = None
     at_most: float | None = None
     is_finite: bool = False
+    or_minus_infinity: bool = False
+    """Whether minus infinity is a value, although it is less than `at_least`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,13 @@ class JsonObject:
 
 HIGHEST_LOG_LIKELIHOOD = 1e-4
 """A sum of log-probabilities is 0 at most, but for rounding."""
+
+LOWEST_LOG_LIKELIHOOD = -1e9
+"""A thousand nats for each of a million tokens: less is no sum of log-probabilities, but for minus
+infinity."""
+
+LONGEST_TRANSLATION = 10_000_000
+"""Tokens; no context is that long."""
 
 Int32: TypeAlias = Annotated[int, Stored(pa.int32(), "integer")]
 Int64: TypeAlias = Annotated[int, Stored(pa.int64(), "bigint")]
@@ -95,10 +104,18 @@ _PLAIN = {
     bool: Stored(pa.bool_(), "boolean"),
 }
 
-LogLikelihoodValue: TypeAlias = Annotated[float, Within(at_most=HIGHEST_LOG_LIKELIHOOD)]
+LogLikelihoodValue: TypeAlias = Annotated[
+    float,
+    Within(
+        at_least=LOWEST_LOG_LIKELIHOOD, at_most=HIGHEST_LOG_LIKELIHOOD, or_minus_infinity=True
+    ),
+]
 Seconds: TypeAlias = Annotated[float, Within(at_least=0, is_finite=True)]
 Index: TypeAlias = Annotated[int, Stored(pa.int32(), "integer"), Within(at_least=0)]
 Count32: TypeAlias = Index
+TranslationLength: TypeAlias = Annotated[
+    int, Stored(pa.int32(), "integer"), Within(at_least=0, at_most=LONGEST_TRANSLATION)
+]
 Count: TypeAlias = Annotated[int, Stored(pa.int64(), "bigint"), Within(at_least=0)]
 TokenCount: TypeAlias = Annotated[
     int, Stored(pa.int64(), "bigint"), Within(at_least=0, at_most=2**31 - 1)
@@ -108,6 +125,7 @@ Object: TypeAlias = Annotated[str, Stored(pa.string(), "json"), JsonObject()]
 
 ItemSet = Literal["real", "demo", "imported"]
 RequestKind = Literal["generation", "log_likelihood"]
+Purpose = Literal["answer", "no_answer", "unconditional"]
 StopReason = Literal["stop", "length"]
 Outcome = Literal["passed", "failed", "timed_out", "killed_memory", "sandbox_error"]
 
@@ -269,7 +287,7 @@ class RunRequest(TypedDict):
     """Which draw of several, from 0."""
     variant_index: Index
     """Which of several contexts, from 0."""
-    purpose: str
+    purpose: Purpose
     """answer, or what an extra log-likelihood is for."""
     request_id: str
     target_token_ids: Sequence[Int32] | None
@@ -365,9 +383,9 @@ class TranslationStatistics(TypedDict):
     """N-grams of the completion that the reference has, by length 1 to 4."""
     ngram_counts: Sequence[Count32]
     """N-grams of the completion, by length 1 to 4."""
-    candidate_length: Count32
+    candidate_length: TranslationLength
     """Tokens of the completion."""
-    reference_length: Count32
+    reference_length: TranslationLength
     """Tokens of the reference."""
     sentence_bleu: Annotated[float, Within(at_least=0, at_most=1 + 1e-9)]
     """BLEU of this completion alone as sacreBLEU's sentence_bleu rounds it, which may be a hair
@@ -506,6 +524,18 @@ ROW_RULES: dict[type, tuple[Rule, ...]] = {
             " = 0",
             "no more n-grams match than there are",
         ),
+        Rule(
+            "ngram_counts",
+            "ngram_counts = [greatest(0, candidate_length - length) for length in range(4)]",
+            "a completion of n tokens has n, n - 1, n - 2 and n - 3 n-grams, or none",
+        ),
+    ),
+    RunSessionEnd: (
+        Rule(
+            "request_count",
+            "answered_count + failed_count <= request_count",
+            "no more requests were answered or given up than the session needed",
+        ),
     ),
     LoggedScore: (
         Rule(
@@ -537,13 +567,17 @@ class Reference:
 
 
 _OF_A_KNOWN_SESSION = Reference("session_id", "run_sessions")
+_OF_ITS_MODEL = tuple(
+    Rule(column, f"shard.{column} = named.{column}", "it is that of the run")
+    for column in ("model_id", "model_revision", "tokenizer_id")
+)
 _MEASURED = (Reference("request_id", "generations"), Reference("item_hash", "items"))
 
 REFERENCES: dict[type, tuple[Reference, ...]] = {
     RunSessionEnd: (_OF_A_KNOWN_SESSION,),
     RunFile: (Reference("run_id", "run_sessions"),),
     PlannedRequest: (
-        Reference("run_id", "run_sessions"),
+        Reference("run_id", "run_sessions", _OF_ITS_MODEL),
         Reference(
             "item_hash",
             "items",

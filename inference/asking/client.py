@@ -163,7 +163,11 @@ class Endpoint:
     """One server, and the calls that are on their way to it."""
 
     def __init__(
-        self, url: str, concurrency: int, generator: random.Random, api_key: str | None = None
+        self,
+        url: str,
+        settings: ClientSettings,
+        generator: random.Random,
+        api_key: str | None = None,
     ) -> None:
         address = address_of(url, api_key)
         self.url = address.url
@@ -172,7 +176,7 @@ class Endpoint:
         self.headers = {"Accept-Encoding": "identity"}
         if address.authorization:
             self.headers["Authorization"] = address.authorization
-        self.pace = Pace(concurrency, generator)
+        self.pace = Pace(settings.concurrency, generator, settings.patience_seconds)
         self.waiting_count = 0
         self.identity: Identity | None = None
         """What it served at the first look; from then on it must serve the same."""
@@ -234,7 +238,7 @@ class Client:
         # Only for pauses between attempts.
         self._generator = generator or random.Random()
         key = os.environ.get(API_KEY) if api_key is None else api_key
-        self.endpoints = [Endpoint(url, settings.concurrency, self._generator, key) for url in urls]
+        self.endpoints = [Endpoint(url, settings, self._generator, key) for url in urls]
         # Another client of the same server must have other tags: a server refuses those in use.
         self._tag_stem = secrets.token_hex(4)
         self._tag_numbers = itertools.count()
@@ -594,9 +598,9 @@ class Client:
             started = time.monotonic()
             attempt_count = 0
             while endpoint.seen_at < failed_at:
-                await asyncio.sleep(
-                    min(pause_seconds(attempt_count, self._generator), LONGEST_ABSENCE_PAUSE)
-                )
+                left = started + self.settings.patience_seconds - time.monotonic()
+                pause = min(pause_seconds(attempt_count, self._generator), LONGEST_ABSENCE_PAUSE)
+                await asyncio.sleep(min(pause, max(left, 0.0)))
                 attempt_count += 1
                 try:
                     await self.check_health(endpoint)

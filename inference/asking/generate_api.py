@@ -337,6 +337,7 @@ def _outcome(job: Job, kind: JobKind, said: _Said) -> Outcome:
         log_likelihoods = (_of_sequence(job.request.sequences[job.sequence_index], meta),)
     elif kind == "next_token":
         log_likelihoods = _of_next_token(job.request, meta)
+    _check_counts(job, kind, meta)
     is_completion = kind == "generation"
     return Outcome(
         log_likelihoods,
@@ -346,6 +347,45 @@ def _outcome(job: Job, kind: JobKind, said: _Said) -> Outcome:
         _given(meta.completion_tokens, "completion_tokens"),
         meta.cached_tokens,
     )
+
+
+def _check_counts(job: Job, kind: JobKind, meta: _Meta) -> None:
+    """Return if the numbers of tokens are possible, given what was sent.
+
+    SGLang reads the ids that it is sent and no others, and writes no more than `max_new_tokens`;
+    how many tokens a text has is the server's to say.
+    """
+    read = _given(meta.prompt_tokens, "prompt_tokens")
+    written = _given(meta.completion_tokens, "completion_tokens")
+    sent = _sent_count(job, kind)
+    if sent is not None and read != sent:
+        raise RequestError(f"the server says that it read {read} tokens; {sent} were sent")
+    limit = _new_token_limit(job, kind)
+    if written > limit:
+        raise RequestError(f"the server says that it wrote {written} tokens; asked were {limit}")
+    if meta.cached_tokens is not None and meta.cached_tokens > read:
+        raise RequestError(
+            f"the server says that {meta.cached_tokens} of the {read} tokens that it read were"
+            " cached"
+        )
+
+
+def _sent_count(job: Job, kind: JobKind) -> int | None:
+    """Tokens of the prompt that was sent; null where a text was."""
+    if not job.request.sequences:
+        return None
+    if kind == "sequence":
+        sequence = job.request.sequences[job.sequence_index]
+        return len(sequence.context) + len(sequence.continuation)
+    return len(job.request.sequences[0].context)
+
+
+def _new_token_limit(job: Job, kind: JobKind) -> int:
+    """As the payloads of `body_of` have it."""
+    if kind == "generation":
+        assert job.request.sampling is not None
+        return job.request.sampling.max_new_tokens
+    return 0 if kind == "sequence" else 1
 
 
 def _storable(text: str) -> str:

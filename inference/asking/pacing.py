@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -56,12 +57,16 @@ def _moment(text: str) -> datetime | None:
 class Pace:
     """The calls to one server: fewer at once while it is overloaded, and none while it asks so.
 
+    No pause lasts longer than what is left of `patience_seconds` since it began to refuse all.
+
     As TCP does it (RFC 5681): a refusal halves the number of calls at once, at most once for all
     calls that were under way together; an answer lets one more in, until half of what was too
     much is reached, and from there one more per round of calls.
     """
 
-    def __init__(self, concurrency: int, generator: random.Random) -> None:
+    def __init__(
+        self, concurrency: int, generator: random.Random, patience_seconds: float = math.inf
+    ) -> None:
         self.limit = concurrency
         """Calls at once, now."""
         self.refused_since: float | None = None
@@ -69,6 +74,7 @@ class Pace:
         self._most = concurrency
         self._threshold = concurrency
         self._generator = generator
+        self._patience_seconds = patience_seconds
         self._places = asyncio.Semaphore(concurrency)
         self._withheld_count = 0
         """Places that are not given back, because the limit has come down."""
@@ -126,7 +132,8 @@ class Pace:
         self._change(1)
 
     def _resume(self, moment: float) -> None:
-        self._resume_at = max(self._resume_at, moment)
+        since = time.monotonic() if self.refused_since is None else self.refused_since
+        self._resume_at = max(self._resume_at, min(moment, since + self._patience_seconds))
 
     def _change(self, limit: int) -> None:
         self._answer_count = 0

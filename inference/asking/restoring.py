@@ -46,7 +46,7 @@ select
     runs.item_set,
     runs.protocol,
     list(asked.item_hash),
-    list(asked.item_hash) filter (items.item_hash is null),
+    coalesce(list(asked.item_hash) filter (items.item_hash is null), []),
     bool_and(files.run_id is null)
 from asked
 inner join runs on asked.run_id = runs.run_id

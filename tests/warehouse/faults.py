@@ -28,6 +28,10 @@ DAMAGED_VALUES = {
     "too small": "-1",
     "too large": "9",
     "absurd": "3000000000",
+    "beyond any text": "20000000",
+    "below any sum": "-1e10",
+    "fewer than answered": "0",
+    "not of its length": "[1000, 1000, 1000, 1000]",
     "no number": "'nan'",
     "infinite": "'inf'",
     "unknown word": "'made up'",
@@ -58,6 +62,7 @@ DAMAGED_ROWS = {
     "raw.logged_scores": "is_main",
     "raw.requests": "len(continuations) > 1",
     "raw.run_requests": "scorer = 'most_likely_choice'",
+    "raw.run_session_ends": "answered_count > 0",
 }
 """By table: of which rows the first is damaged, where not of all."""
 

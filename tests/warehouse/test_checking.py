@@ -203,6 +203,13 @@ FAULTS: list[tuple[str, str, Any]] = [
     ("logged", "logged_score", -1.0),
     ("logged", "logged_score", math.nan),
     ("logged", "logged_score", math.inf),
+    ("session_end", "request_count", 1),
+    ("choice", "log_likelihoods", [-1e10, -1.0]),
+    ("request", "purpose", "made up"),
+    ("translation", "ngram_counts", [2, 0, 0, 0]),
+    ("translation", "ngram_counts", [1, 1, 0, 0]),
+    ("translation", "candidate_length", 2),
+    ("translation", "reference_length", 20_000_000),
     # Rules across tables: what the row names is there, and is not like that.
     ("item", "gold_index", 2),
     ("item", "gold_index", -1),
@@ -330,6 +337,22 @@ def test_every_reference_is_tried():
     assert tried >= {(row, one.column) for row, some in REFERENCES.items() for one in some}
 
 
+@pytest.mark.parametrize("column", ["model_id", "model_revision", "tokenizer_id"])
+def test_a_request_of_another_model_than_its_run_is_refused(column, store, tmp_path):
+    asked = VALID["request"][1] | {"request_id": "of another", column: "another"}
+    write(tmp_path / "shards", "request", [asked])
+    (message,) = load(tmp_path / "shards", store).damaged
+    assert f"has {column} another, but it is that of the run" in message
+
+
+def test_a_value_adds_no_line_to_a_message(store, tmp_path):
+    asked = VALID["request"][1] | {"request_id": "r\r\nError: fake", "model_id": "m\nError: fake"}
+    write(tmp_path / "shards", "request", [asked])
+    (message,) = load(tmp_path / "shards", store).damaged
+    assert len(message.splitlines()) == 1
+    assert "m\\nError: fake" in message
+
+
 @pytest.mark.parametrize("name", sorted(VALID))
 def test_the_row_without_the_fault_is_loaded(name, tmp_path):
     store = stored_world(tmp_path)
@@ -368,7 +391,7 @@ def test_fields_in_another_order_are_the_same_content(tmp_path):
 def test_a_second_end_of_a_session_changes_nothing(store, tmp_path):
     _, end = VALID["session_end"]
     write(tmp_path / "shards", "session_end", [end])
-    write(tmp_path / "shards", "session_end", [end | {"failed_count": 7}], 1)
+    write(tmp_path / "shards", "session_end", [end | {"request_count": 9, "failed_count": 7}], 1)
     assert load(tmp_path / "shards", store).refused == []
     with closing(duckdb.connect(store, read_only=True)) as connection:
         assert connection.execute("select failed_count from raw.run_session_ends").fetchall() == [

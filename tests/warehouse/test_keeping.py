@@ -203,6 +203,20 @@ def test_items_that_no_shard_has_are_read_again(kept):
     assert after == before
 
 
+def test_files_that_no_shard_has_are_read_again_where_no_item_is_lost(kept):
+    before = kept.content()
+    for file in list(shard_files(kept.shards / "loaded")):
+        if file.kind == "files":
+            os.truncate(file.path, 50)
+    kept.rows("delete from raw.run_files")
+    said = kept.evalwh("repair")
+    assert "Traceback" not in said.stdout + said.stderr
+    after = kept.content()
+    files = [sorted(row[:6] for row in one.pop("run_files")) for one in (before, after)]
+    assert files[0] == files[1]
+    assert after == before
+
+
 def test_a_session_that_no_shard_has_is_put_together_from_its_answers(kept):
     lost, *_ = only(kept.rows("select distinct session_id from raw.answers order by all"))
     run = kept.rows(f"select run_id, model_id from raw.run_sessions where session_id = '{lost}'")

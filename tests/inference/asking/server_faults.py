@@ -161,6 +161,10 @@ def meta(name: str, value: object) -> Callable[[Said], None]:
     return lambda said: said["meta_info"].update({name: value})
 
 
+def counted(name: str, change: Callable[[int], int]) -> Callable[[Said], None]:
+    return lambda said: said["meta_info"].update({name: change(said["meta_info"][name])})
+
+
 def gone(name: str) -> Callable[[Said], None]:
     return lambda said: said["meta_info"].pop(name)
 
@@ -226,6 +230,12 @@ FAULTS_OF_ANSWERS: dict[str, Callable[[Said], None]] = {
         for name in ("prompt_tokens", "completion_tokens", "cached_tokens")
         for value in NO_COUNTS
     },
+    "a token read too few": counted("prompt_tokens", lambda read: read - 1),
+    "a token read too many": counted("prompt_tokens", lambda read: read + 1),
+    "more tokens written than asked": counted("completion_tokens", lambda _: 1_000_000),
+    "more tokens cached than read": lambda said: said["meta_info"].update(
+        cached_tokens=said["meta_info"]["prompt_tokens"] + 1
+    ),
     "no prompt_tokens": gone("prompt_tokens"),
     "no completion_tokens": gone("completion_tokens"),
     "prompt_tokens is null": meta("prompt_tokens", None),

@@ -147,7 +147,9 @@ def answers(call: dict[str, Any]) -> list[dict[str, Any]]:
     found = []
     for index, prompt in enumerate(prompts):
         text = hashlib.sha256(str(prompt).encode()).hexdigest()[:8]
-        answer = generated(f" {text}", len(prompt), 1)
+        parameters = call.get("sampling_params", {"max_new_tokens": 1})
+        own = parameters[index] if isinstance(parameters, list) else parameters
+        answer = generated(f" {text}", len(prompt), min(1, own["max_new_tokens"]))
         if call.get("token_ids_logprob"):
             tokens = call["token_ids_logprob"][index]
             answer["meta_info"]["output_token_ids_logprobs"] = [

@@ -54,7 +54,11 @@ def said(call, values):
     """What SGLang says when `values` are the log-probabilities of tokens; NaN is a whole row's."""
     answers = []
     for index, prompt in enumerate(call["input_ids"]):
-        meta = {"finish_reason": {"type": "length"}, "prompt_tokens": 1, "completion_tokens": 0}
+        meta = {
+            "finish_reason": {"type": "length"},
+            "prompt_tokens": len(prompt),
+            "completion_tokens": 0,
+        }
         if "token_ids_logprob" in call:
             tokens = call["token_ids_logprob"][index]
             meta["output_token_ids_logprobs"] = [[[values[one], one, None] for one in tokens]]

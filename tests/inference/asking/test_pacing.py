@@ -194,6 +194,20 @@ def test_overload_that_does_not_end_ends_the_run_with_a_message(status):
     assert f"{status}: full" in str(error)
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_server_that_asks_for_a_long_pause_does_not_stretch_patience(status):
+    settings = ClientSettings(concurrency=2, batch_size=2, patience_seconds=0.5)
+    headers = {"Retry-After": "300"}
+    started = time.monotonic()
+    with (
+        stub_server(answer_with=lambda _: web.Response(status=status, headers=headers)) as stub,
+        pytest.raises(ExceptionGroup) as group,
+    ):
+        ask(stub, REQUESTS, settings)
+    assert "has refused every call for" in str(group.value.exceptions[0])
+    assert time.monotonic() - started < 20
+
+
 def test_a_prompt_that_is_always_refused_for_overload_fails_while_others_are_answered():
     def refuse_seven(call):
         return web.Response(status=429) if any(7 in one for one in call["input_ids"]) else None

@@ -21,6 +21,7 @@
                 ('request_count', "request_count is null or request_count::double <= 'infinity'::double and request_count >= 0", 'it is a number, at least 0'),
                 ('answered_count', "answered_count is null or answered_count::double <= 'infinity'::double and answered_count >= 0", 'it is a number, at least 0'),
                 ('failed_count', "failed_count is null or failed_count::double <= 'infinity'::double and failed_count >= 0", 'it is a number, at least 0'),
+                ('request_count', 'answered_count + failed_count <= request_count', 'no more requests were answered or given up than the session needed'),
             ],
         },
         'run_files': {
@@ -62,6 +63,7 @@
             'rules': [
                 ('sample_index', "sample_index is null or sample_index::double <= 'infinity'::double and sample_index >= 0", 'it is a number, at least 0'),
                 ('variant_index', "variant_index is null or variant_index::double <= 'infinity'::double and variant_index >= 0", 'it is a number, at least 0'),
+                ('purpose', "purpose is null or purpose in ('answer', 'no_answer', 'unconditional')", "it is one of 'answer', 'no_answer', 'unconditional'"),
                 ('target_token_ids', 'target_token_ids is null or list_count(target_token_ids) = len(target_token_ids)', 'none of its elements is null'),
             ],
         },
@@ -86,7 +88,7 @@
             'key': ['request_id', 'continuation_index'],
             'rules': [
                 ('continuation_index', "continuation_index is null or continuation_index::double <= 'infinity'::double and continuation_index >= 0", 'it is a number, at least 0'),
-                ('log_likelihood', "log_likelihood is null or log_likelihood::double <= 'infinity'::double and log_likelihood <= 0.0001", 'it is a number, at most 0.0001'),
+                ('log_likelihood', "log_likelihood is null or log_likelihood::double <= 'infinity'::double and (log_likelihood >= -1000000000.0 or log_likelihood = '-infinity'::double) and log_likelihood <= 0.0001", 'it is a number, at least -1000000000.0 or minus infinity, at most 0.0001'),
                 ('token_count', "token_count is null or token_count::double <= 'infinity'::double and token_count >= 1", 'it is a number, at least 1'),
             ],
         },
@@ -103,12 +105,13 @@
                 ('match_counts', "match_counts is null or len(list_filter(match_counts, lambda one: one is not null and not (one::double <= 'infinity'::double and one >= 0))) = 0", 'of each element, it is a number, at least 0'),
                 ('ngram_counts', 'ngram_counts is null or list_count(ngram_counts) = len(ngram_counts)', 'none of its elements is null'),
                 ('ngram_counts', "ngram_counts is null or len(list_filter(ngram_counts, lambda one: one is not null and not (one::double <= 'infinity'::double and one >= 0))) = 0", 'of each element, it is a number, at least 0'),
-                ('candidate_length', "candidate_length is null or candidate_length::double <= 'infinity'::double and candidate_length >= 0", 'it is a number, at least 0'),
-                ('reference_length', "reference_length is null or reference_length::double <= 'infinity'::double and reference_length >= 0", 'it is a number, at least 0'),
+                ('candidate_length', "candidate_length is null or candidate_length::double <= 'infinity'::double and candidate_length >= 0 and candidate_length <= 10000000", 'it is a number, at least 0, at most 10000000'),
+                ('reference_length', "reference_length is null or reference_length::double <= 'infinity'::double and reference_length >= 0 and reference_length <= 10000000", 'it is a number, at least 0, at most 10000000'),
                 ('sentence_bleu', "sentence_bleu is null or sentence_bleu::double <= 'infinity'::double and sentence_bleu >= 0 and sentence_bleu <= 1.000000001", 'it is a number, at least 0, at most 1.000000001'),
                 ('match_counts', 'len(match_counts) = 4', 'there are four, for lengths 1 to 4'),
                 ('ngram_counts', 'len(ngram_counts) = 4', 'there are four, for lengths 1 to 4'),
                 ('match_counts', 'len(list_filter(list_zip(match_counts, ngram_counts), lambda one: one[1] > one[2])) = 0', 'no more n-grams match than there are'),
+                ('ngram_counts', 'ngram_counts = [greatest(0, candidate_length - length) for length in range(4)]', 'a completion of n tokens has n, n - 1, n - 2 and n - 3 n-grams, or none'),
             ],
         },
         'program_outcomes': {
