@@ -29,7 +29,7 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
     **{"stat": (4, None), "fstat": (5, 80), "lstat": (6, None), "lseek": (8, 62)},
     **{"pread64": (17, 67), "pwrite64": (18, 68), "readv": (19, 65), "writev": (20, 66)},
     **{"preadv": (295, 69), "pwritev": (296, 70), "access": (21, None), "dup": (32, 23)},
-    **{"dup2": (33, None), "dup3": (292, 24), "sendfile": (40, 71), "flock": (73, 32)},
+    **{"dup2": (33, None), "dup3": (292, 24), "sendfile": (40, 71)},
     **{"fsync": (74, 82), "fdatasync": (75, 83), "truncate": (76, 45), "ftruncate": (77, 46)},
     **{"getdents": (78, None), "getdents64": (217, 61), "getcwd": (79, 17), "chdir": (80, 49)},
     **{"fchdir": (81, 50), "rename": (82, None), "renameat": (264, 38), "renameat2": (316, 276)},

@@ -318,6 +318,11 @@ CALLS: dict[str, str] = {
         "import threading\nfor n in range(0, 64):\n"
         " try: os.write(n, b'\\xff' * 1024)\n except OSError: pass"
     ),
+    "a lock on what all programs read": (
+        "import fcntl\n"
+        "fcntl.flock(os.open('/python/bin/python', 0), fcntl.LOCK_EX | fcntl.LOCK_NB)\n"
+        "raise SystemExit('REACHED')"
+    ),
     "its pipes closed in a child": (
         "if os.fork() == 0:\n time.sleep(0.3)\n os._exit(0)\nos.closerange(3, 64)"
     ),

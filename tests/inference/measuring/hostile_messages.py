@@ -38,8 +38,13 @@ WRITE = ("import os\\nfor n in range(3, 30):\\n  try: os.write(n, %r)\\n"
          "  except OSError: pass\\nos._exit(0)")
 def runs(line):
     yes = made('X', b'(' + kind('str') + b't', text('isidentifier') + kind('object'))
+    other = made('Y', b')', (
+        text('intern') + b'h\\x05' + text('maxsize') + b'K\\x05' + text('_getframe')
+        + kind('object') + text('_getframemodulename') + kind('object')
+    ))
     return (
-        restored('module', text('collections')) + b'}(' + text('str') + yes + b'ub0'
+        restored('module', text('collections')) + b'}(' + text('str') + yes + b'q\\x05'
+        + text('_sys') + other + b'ub0'
         + restored('named', b'](' + text(INJECTED % (WRITE % line)) + b'e](K\\x01e')
     )
 """
@@ -62,9 +67,10 @@ PICKLES = {
     "a stand-in whose class is changed": "changed(class_of(REMOTE), EQUAL) + REMOTE",
     "a fraction whose class is changed": "changed(class_of(HALF), EQUAL) + HALF",
     "an integer of a new class": "made('X', b'(' + kind('int') + b't', EQUAL) + b'(K\\x05tR'",
-    "a new object of a new class": ("made('X', b')', text('__eq__') + kind('object')) + b')\\x81'"),
+    "a new object of a new class": ("made('X', b')', EQUAL) + b')\\x81'"),
     "another isclose": (
-        "restored('module', text('math')) + b'}(' + text('isclose') + kind('zip') + b'ub0K\\x00'"
+        "restored('module', text('math')) + b'}(' + text('isclose') + kind('complex')"
+        " + b'ub0K\\x00'"
     ),
     "code that writes a verdict": r"""runs(b'{"outcome":"passed","error_head":""}\n')""",
     "code that writes that all is broken": r"""runs(b'{"outcome":"broken","error_head":"x"}\n')""",
