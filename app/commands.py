@@ -275,7 +275,7 @@ def run(
             " errors:\n  " + "\n  ".join(report.first_errors)
         )
     if refused:
-        raise click.ClickException("\n".join(refused))
+        raise click.ClickException("\n".join(map(visible, refused)))
 
 
 def stop_on_sigterm() -> None:
@@ -346,7 +346,7 @@ def load(folder: Path | None, keep: bool, patience: float) -> None:
         )
     echo(f"{report.row_count} rows of {report.shard_count} shards are in {store}")
     if refused := report.refused:
-        raise click.ClickException("\n".join(refused))
+        raise click.ClickException("\n".join(map(visible, refused)))
 
 
 @click.command("import")
@@ -378,7 +378,7 @@ def import_samples(
     by_task = dict(_pair(text) for text in scorers)
     refused: list[str] = []
     with errors_as_messages():
-        files = sample_files(paths, lambda error: refused.append(str(error)))
+        files = sample_files(paths, lambda error: refused.append(visible(str(error))))
         check_scorers(by_task, files)
         for path in files:
             try:
@@ -386,13 +386,13 @@ def import_samples(
                     path, shards_path(), model_id=model, revision=revision, scorers=by_task
                 )
             except SamplesFileError as error:
-                refused.append(str(error))
+                refused.append(visible(str(error)))
                 continue
             for benchmark_id, count in done.item_counts.items():
                 echo(f"{benchmark_id}: {count} items of {done.run_id}, scored {done.scorer}")
         refused += load_shards(shards_path(), raw_store_path()).refused
     if refused:
-        raise click.ClickException("\n".join(refused))
+        raise click.ClickException("\n".join(map(visible, refused)))
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -446,7 +446,10 @@ def measure() -> None:
 
 @click.command()
 def status() -> None:
-    """Print per run and benchmark what is asked, answered, failed and loaded."""
+    """Print per run and benchmark what is asked, answered, failed and loaded.
+
+    Exits with 1 where shards had to be left out.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -463,6 +466,8 @@ def status() -> None:
     if left_out:
         echo(f"{len(left_out)} shards were left out; `evalwh load` sets damaged ones aside.")
     if not rows:
+        if left_out:
+            raise click.exceptions.Exit(1)
         echo("Nothing has been asked yet; `evalwh run` asks.")
         return
     table = Table(box=None, pad_edge=False)
@@ -474,6 +479,8 @@ def status() -> None:
         # Text, because a plain string may hold rich's own markup.
         table.add_row(*(Text(visible(str(value))) for value in row))
     Console(highlight=False).print(table)
+    if left_out:
+        raise click.exceptions.Exit(1)
 
 
 @click.command()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app.commands import cache_option, echo, errors_as_messages
+from warehouse.outside_text import visible
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,5 +128,10 @@ def _examine(shards: Path, store: Path) -> list[Finding]:
     findings = found.findings + misnamed(store)
     for one in findings:
         owner = ", ".join(name for name in (one.run_id, one.benchmark_id) if name)
-        echo(f"{one.place}{f' ({owner})' if owner else ''}: {one.row_count}: {one.what}")
+        if one.what.startswith(one.place):
+            # A shard's message names its path itself.
+            echo(visible(one.what))
+            continue
+        place = f"{one.place} ({owner})" if owner else one.place
+        echo(visible(f"{place}: {one.row_count}: {one.what}"))
     return findings

@@ -291,8 +291,8 @@ def _quoted(text: str) -> str:
 def _damaged(file: ShardFile, breach: Breach) -> ShardDamagedError:
     return ShardDamagedError(
         f"{shown(str(file.path), None)} is damaged: row {breach.number} ({shown(breach.key)}) has"
-        f" {breach.column} {shown(breach.found)}, but {breach.sentence}. None of its rows was loaded; mend what wrote it,"
-        " and write it again"
+        f" {breach.column} {shown(breach.found)}, but {breach.sentence}. None of its rows was"
+        " loaded; mend what wrote it, and write it again"
     )
 
 

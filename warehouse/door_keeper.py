@@ -23,6 +23,7 @@ import duckdb
 from warehouse.connection import attach_raw_store, connect_read_only, warehouse_path
 from warehouse.errors import QueryError, WarehouseError
 from warehouse.landlock import forbid_writing
+from warehouse.outside_text import visible
 from warehouse.paths import raw_store_path
 from warehouse.query import write_answer
 
@@ -157,8 +158,12 @@ def _duckdb_errors(request: Request) -> Iterator[None]:
         raise QueryError(message) from error
     except duckdb.InternalException as error:
         raise QueryError(_first_line(error)) from error
-    except duckdb.Error as error:
+    except (duckdb.ParserException, duckdb.SyntaxException, duckdb.BinderException) as error:
+        # On lines of their own stand the query and where in it the fault is.
         raise QueryError(str(error)) from error
+    except duckdb.Error as error:
+        # A value of a row may be in it, with lines of its own.
+        raise QueryError(visible(str(error))) from error
 
 
 def _first_line(error: Any) -> str:

@@ -106,9 +106,7 @@ _PLAIN = {
 
 LogLikelihoodValue: TypeAlias = Annotated[
     float,
-    Within(
-        at_least=LOWEST_LOG_LIKELIHOOD, at_most=HIGHEST_LOG_LIKELIHOOD, or_minus_infinity=True
-    ),
+    Within(at_least=LOWEST_LOG_LIKELIHOOD, at_most=HIGHEST_LOG_LIKELIHOOD, or_minus_infinity=True),
 ]
 Seconds: TypeAlias = Annotated[float, Within(at_least=0, is_finite=True)]
 Index: TypeAlias = Annotated[int, Stored(pa.int32(), "integer"), Within(at_least=0)]

@@ -12,7 +12,7 @@ import math
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -20,6 +20,7 @@ from msgspec import Meta
 from inference.errors import DeclarationError
 from inference.planning.sources import Name, Source, Table, Text, Words
 from inference.planning.templates import placeholders
+from warehouse.records import Purpose
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,6 +123,11 @@ class Extra(Table, frozen=True):
         """Refuse the purpose that the item's own request has."""
         if self.purpose == "answer":
             raise ValueError("purpose = 'answer' is that of the item's own request")
+        if self.purpose not in get_args(Purpose):
+            raise ValueError(
+                f"purpose = {self.purpose!r} is not one that the raw store takes:"
+                f" {', '.join(get_args(Purpose))}"
+            )
 
 
 class Request(Table, frozen=True):
