@@ -133,7 +133,7 @@ OTHER_DAMAGES = {
     MEASURED: (
         "update raw.answers set output_token_count = -1 where request_id = '{run}-jemhopqa-0'",
         "answers",
-        "output_token_count: it is a number, at least 0",
+        "output_token_count: it is a number, at least 0, at most 2147483647",
     ),
 }
 """By run: what is done to it beside the faults of single rows; the table and rule to be named."""

@@ -5,6 +5,12 @@
     'benchmark_id': 'benchmark_id',
     'protocol_version': 'protocol_version'
 } -%}
+{#- What is asked for another benchmark is missed by its own. -#}
+{%- set version_of_both = {
+    'run_id': 'run_id',
+    'benchmark_id': 'unnest([benchmark_id, benchmark_of_item])',
+    'protocol_version': 'protocol_version'
+} -%}
 {%- set run_request_key = record_rules()['run_requests']['key'] -%}
 {#- An empty version of a file counts for all. -#}
 {%- set version_of_file = {
@@ -376,7 +382,7 @@ final as (
             "'benchmark_id: it is asked for its own benchmark'",
             ['item_hash'],
             'benchmark_of_item',
-            version
+            version_of_both
         ) }}
     from alone
     where benchmark_of_item != benchmark_id
