@@ -94,7 +94,7 @@ class Followed(NamedTuple):
 
 
 def answer_with(call: dict[str, Any]) -> web.Response:
-    return web.json_response([generated(SAID, 20, 3) for _ in call["input_ids"]])
+    return web.json_response([generated(SAID, len(prompt), 3) for prompt in call["input_ids"]])
 
 
 @pytest.fixture(scope="module")

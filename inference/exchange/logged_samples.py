@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from warehouse.records import LOWEST_LOG_LIKELIHOOD
+
 Form = Literal["generation", "choices", "contexts", "single"]
 """generation: texts to complete. choices: continuations of one context. contexts: contexts of one
 continuation. single: one continuation, which is not chosen but weighed."""
@@ -47,7 +49,10 @@ class LoggedRequest:
         """Why this has no answer; null where it has."""
         if not self.continuations:
             return None if self.completion is not None else "no completion was logged"
-        if any(math.isnan(value) or value == math.inf for value in self.log_likelihoods):
+        if not all(
+            value == -math.inf or LOWEST_LOG_LIKELIHOOD <= value < math.inf
+            for value in self.log_likelihoods
+        ):
             return f"log-likelihoods were logged as {self.log_likelihoods}"
         return None
 

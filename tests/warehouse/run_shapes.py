@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from inference.planning.requests import prompt_id
 from tests.dbt_project import REPOSITORY
+from warehouse.records import LOWEST_LOG_LIKELIHOOD
 from warehouse.shard_files import SCHEMAS, write_shard
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ texts = st.one_of(
 )
 
 log_likelihoods = st.one_of(
-    st.floats(max_value=0, allow_nan=False), st.sampled_from([float("-inf"), -0.0, 1e-5])
+    st.floats(LOWEST_LOG_LIKELIHOOD, 0), st.sampled_from([float("-inf"), -0.0, 1e-5])
 )
 
 token_ids = st.one_of(st.none(), st.lists(st.integers(0, 3), max_size=5))

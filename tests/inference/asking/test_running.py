@@ -522,6 +522,6 @@ def test_status_leaves_out_what_is_damaged_and_says_so(config):
     said = subprocess.run(
         [EVALWH, "status"], cwd=REPOSITORY, env=environment, capture_output=True, text=True
     )
-    assert said.returncode == 0
+    assert said.returncode == 1
     assert "2 shards were left out" in said.stdout
     assert answers.exists()
