@@ -9,12 +9,10 @@ import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING
+from pathlib import Path
+from typing import IO
 
 import psutil
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MARK = "EVALWH_FAULT_TRIAL"
 """Variable by which the processes of a trial know each other, whoever is their parent."""
@@ -29,7 +27,7 @@ class Command:
     environment: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return " ".join([os.path.basename(self.line[0]), *self.line[1:]])  # noqa: PTH119
+        return " ".join([Path(self.line[0]).name, *self.line[1:]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +61,7 @@ class Running:
     """A command under way, the leader of a session of its own."""
 
     def __init__(self, command: Command, *, user: int | None = None) -> None:
+        # Open for as long as the command is, which is longer than this function.
         self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self._started = time.monotonic()
         self.process = subprocess.Popen(
