@@ -30,7 +30,7 @@ from typing import IO, TYPE_CHECKING, Literal, TypeAlias, TypedDict
 
 from warehouse import errors
 from warehouse.errors import QueryError
-from warehouse.whole_files import whole_file
+from warehouse.whole_files import clean_up, whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -158,6 +158,7 @@ def write_parquet(
     """
     try:
         _check_replaceable(path)
+        clean_up(path.parent)
         with whole_file(path) as written, written.open("xb") as file:
             with asked(statement, "parquet", limits, files=files, into=file.fileno()) as answer:
                 outcome = answer.outcome()
