@@ -21,6 +21,7 @@ from warehouse.records import (
     REFERENCES,
     ROW_RULES,
     TABLES,
+    Between,
     Column,
     Determined,
     JsonObject,
@@ -345,6 +346,13 @@ def _column_rules(column: Column) -> list[Rule]:
             add(
                 f"case when json_valid({name}) then json_type({name}) = 'OBJECT' end",
                 "it is a JSON object",
+            )
+        elif isinstance(mark, Between):
+            # As text: of a zone, a date would be as early as it begins there.
+            moments = [f"'{date} 00:00:00+00'::timestamptz" for date in (mark.first, mark.last)]
+            add(
+                f"{name} between {' and '.join(moments)}",
+                f"it is a time from {mark.first} to {mark.last}",
             )
         elif isinstance(mark, Within):
             condition, sentence = _within(mark, "one" if is_list else name)

@@ -98,6 +98,21 @@ NAMED_ALONGSIDE = {
 }
 """What rows name that came in the same shard as they, by column: the table that has it."""
 
+UNPLANNED = """
+select sessions.session_id, sessions.run_id, '' as benchmark_id
+from raw.run_sessions as sessions
+inner join raw.run_session_ends as ends on sessions.session_id = ends.session_id
+left join (
+    select run_id, benchmark_id, count(distinct request_id) as request_count
+    from raw.run_requests
+    group by run_id, benchmark_id
+) as planned
+    on sessions.run_id = planned.run_id
+    and list_contains(sessions.benchmark_ids, planned.benchmark_id)
+group by sessions.session_id, sessions.run_id, ends.request_count
+having coalesce(sum(planned.request_count), 0) < ends.request_count"""
+"""Sessions that came to their end and needed more requests than their run has."""
+
 OWNER = "owner_run_id, owner_benchmark_id"
 """Run and benchmark of a row; of several runs, the first by name. Empty for none."""
 
@@ -226,6 +241,12 @@ def _store(connection: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
         "select prompt_id, '', '' from raw.prompts"
         " where prompt_id != left(sha256(prompt_text), 32)",
         "its prompt_id is not that of its text",
+    )
+    yield from _listed(
+        connection,
+        "raw.run_requests",
+        UNPLANNED,
+        "its run has fewer requests than the session needed, which came to its end",
     )
     yield from _listed(
         connection,
