@@ -249,8 +249,7 @@ def _breaches(
         for number, column in enumerate(named)
     )
     texts = ", ".join(
-        f"[{_quoted(column)}, {_quoted(text)}]"
-        for column, text in zip(named, sentences, strict=True)
+        f"[{quoted(column)}, {quoted(text)}]" for column, text in zip(named, sentences, strict=True)
     )
     found_rows = rows.format(case=f"case {case} end")
     return Query(
@@ -284,7 +283,8 @@ def _same(name: str, sql_type: str) -> str:
     )
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """The text as a literal of SQL."""
     escaped = text.replace("'", "''")
     return f"'{escaped}'"
 
