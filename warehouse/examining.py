@@ -110,6 +110,8 @@ left join (
 ) as planned
     on sessions.run_id = planned.run_id
     and list_contains(sessions.benchmark_ids, planned.benchmark_id)
+-- Of a session that was put together again, not all benchmarks are known.
+where not contains(sessions.configuration::varchar, '"restored_from"')
 group by sessions.session_id, sessions.run_id, ends.request_count
 having coalesce(sum(planned.request_count), 0) < ends.request_count"""
 """Sessions that came to their end and needed more requests than their run has."""

@@ -356,6 +356,12 @@ def test_a_benchmark_that_is_forgotten_leaves_the_rest_of_its_shards(kept):
     after = kept.content()
     assert len(before["answers"]) - len(after["answers"]) == 10
     assert after["run_sessions"] == before["run_sessions"]
+    # Not all that they needed is there: they are no longer at their end.
+    ends = (
+        "select count(*) from raw.run_session_ends inner join raw.run_sessions using (session_id)"
+    )
+    assert kept.rows(f"{ends} where run_id = '{run}'") == [(0,)]
+    assert after["run_session_ends"] != []
     assert len(before["run_files"]) > len(after["run_files"])
     kept.store.unlink()
     assert load(kept.shards, kept.store).refused == []
@@ -365,6 +371,7 @@ def test_a_benchmark_that_is_forgotten_leaves_the_rest_of_its_shards(kept):
         "answers",
         "files",
         "requests",
+        "session_end",
     }
 
 

@@ -175,13 +175,12 @@ answers_of_others as (
         or answered.tokenizer_id != sessions.tokenizer_id
 ),
 
--- Requests by their hashes, which take a third of the time; all versions of a protocol together,
--- because a session does not say under which it asked.
+-- All versions of a protocol together: a session does not say under which it asked.
 planned as (
     select
         run_id,
         benchmark_id,
-        count(distinct hash(request_id)) as request_count
+        count(distinct request_id) as request_count
     from {{ ref('stg_run_requests') }}
     group by run_id, benchmark_id
 ),
@@ -198,6 +197,8 @@ planned_of_sessions as (
         on
             run_sessions.run_id = planned.run_id
             and list_contains(run_sessions.benchmark_ids, planned.benchmark_id)
+    -- Of a session that was put together again, not all benchmarks are known.
+    where not contains(run_sessions.configuration::varchar, '"restored_from"')
     group by session_ends.session_id, session_ends.request_count
 ),
 
