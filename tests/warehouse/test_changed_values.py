@@ -21,7 +21,9 @@ CHANGES = {
     " inner join raw.run_requests using (item_hash)"
     " where run_requests.request_id = generations.request_id"
     " and items.benchmark_id = 'gsm8k'",
-    "niilc": "update raw.items set target = target || '!' where benchmark_id = 'niilc'",
+    "niilc": "update raw.items set target = completion_text from raw.run_requests"
+    " inner join raw.generations using (request_id)"
+    " where run_requests.item_hash = items.item_hash and items.benchmark_id = 'niilc'",
     "triviaqa": "update raw.items set golds = ['made up'] where benchmark_id = 'triviaqa'",
     "hellaswag": "update raw.items set gold_index = (gold_index + 1) % 4"
     " where benchmark_id = 'hellaswag'",
