@@ -391,3 +391,17 @@ for attempt in (
     assert result.stdout.split() == ["refused"] * 7, result.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["own", "there"]
     assert (tmp_path / "there").read_text() == "as it was"
+
+
+def test_functions_that_take_an_address_are_refused_by_name(folder):
+    named = duckdb.sql(
+        "select distinct function_name, parameter_types from duckdb_functions()"
+        " where list_contains(parameter_types, 'POINTER')"
+    ).fetchall()
+    assert named
+    for name, types in named:
+        nulls = ", ".join(["null"] * len(types))
+        for spelt in (name, name.upper(), f'"{name}" '):
+            with pytest.raises(QueryError, match=f"{name} takes an address in memory"):
+                read(f"from {spelt}({nulls})", LIMITS)
+    assert read("select 'pandas_scan', (1) as one", LIMITS).num_rows == 1
