@@ -57,7 +57,7 @@ SETTING_FUNCTIONS = re.compile(r"enable_(?:logging|profiling)", re.IGNORECASE)
 it has Landlock, and the names are refused everywhere."""
 
 POINTER_FUNCTIONS = re.compile(
-    r"\b(arrow_scan(?:_dumb)?|pandas_scan|python_map_function)"?\s*\(", re.IGNORECASE
+    r'\b(arrow_scan(?:_dumb)?|pandas_scan|python_map_function)"?\s*\(', re.IGNORECASE
 )
 """Functions of DuckDB's own that take an address in memory, and end the process at a wrong one."""
 
