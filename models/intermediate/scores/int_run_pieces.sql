@@ -112,15 +112,15 @@ hashed as (
 
 counted as (
     select
-        run_id,
-        benchmark_id,
-        protocol_version,
-        scorer as scorer_id,
+        hashed.run_id,
+        hashed.benchmark_id,
+        hashed.protocol_version,
+        hashed.scorer as scorer_id,
         {{ run_benchmark_id('hashed') }} as run_benchmark_id,
-        sum(request_count)::bigint as request_count,
-        bit_xor(content_hash) as content_hash
+        sum(hashed.request_count)::bigint as request_count,
+        bit_xor(hashed.content_hash) as content_hash
     from hashed
-    group by run_id, benchmark_id, protocol_version, scorer
+    group by hashed.run_id, hashed.benchmark_id, hashed.protocol_version, hashed.scorer
 ),
 
 -- The only way of what was measured into scores: what is set aside does not pass. A piece whose
