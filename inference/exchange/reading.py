@@ -99,8 +99,8 @@ def understand(samples: Iterable[LoggedSample], wanted: str, name: str) -> Readi
     if form == "choices" and not wanted and 0 < len(misread) < seen.count / 2:
         raise SamplesFileError(
             f"{name}, line {misread[0]}: the target is not the {gold} of a choice that gives the"
-            f" acc that was logged, as in {seen.count - len(misread)} of {seen.count} lines; mend the"
-            f" line, or take all scores as they were logged with --scorer TASK={AS_LOGGED}"
+            f" acc that was logged, as in {seen.count - len(misread)} of {seen.count} lines; mend"
+            f" the line, or take all scores as they were logged with --scorer TASK={AS_LOGGED}"
         )
     main_metrics = {
         filter_name: next(iter(metrics), None) for filter_name, metrics in seen.metrics.items()
