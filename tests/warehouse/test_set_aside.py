@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from tests.dbt_project import dbt_environment, run_dbt
-from tests.warehouse.faults import Fault, bring_no_json, columns_of, damage, faults
+from tests.warehouse.faults import Fault, bring_values, columns_of, damage, faults
 from tests.warehouse.made_runs import made_run, rows_of
 from tests.warehouse.run_shapes import write_rows
 from warehouse.loading import load
@@ -243,7 +243,7 @@ def builds(built_warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> B
     assert exit_code == 0, said[-8_000:]
     shutil.copy(store, folder / "undamaged.duckdb")
     with open_raw_store(store) as connection:
-        bring_no_json(connection)
+        bring_values(connection)
         for run, fault in RAW_FAULTS.items():
             table = fault.table.removeprefix("raw.")
             damage(connection, fault, fault.table, rows=rows_of(table, run), made_up=f"{run}-")

@@ -442,7 +442,7 @@ final as (
         {{ broken_record(
             'run_sessions',
             "'item_set: the items of a run are of its set'",
-            ['run_id', 'item_hash'],
+            ['run_id'],
             "item_set_of_item || ' in a run of ' || item_set_of_run",
             version
         ) }}
