@@ -326,7 +326,7 @@ def damage(
     of_table = DAMAGED_ROWS.get(fault.table, "true")
     condition = DAMAGED_ROWS.get(f"{fault.table} {fault.columns}", of_table)
     found = connection.execute(
-        f"select min(rowid) from {table} where ({rows}) and {condition}"
+        f"select min(rowid) from {table} where ({rows}) and ({condition})"
     ).fetchone()
     assert found is not None
     assert found[0] is not None, f"no row of {table}"
