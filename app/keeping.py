@@ -120,12 +120,12 @@ def forget(run_id: str, benchmark_id: str | None, request_id: str | None, yes: b
 
 def _examine(shards: Path, store: Path) -> list[Finding]:
     """What is wrong, printed."""
-    from inference.exchange.identities import misnamed
+    from inference.exchange.identities import misnamed, misscored
     from warehouse.examining import examine
 
     found = examine(shards, store)
     echo(f"{found.shard_count} shards and {found.row_count} rows were looked at")
-    findings = found.findings + misnamed(store)
+    findings = found.findings + misnamed(store) + misscored(store)
     for one in findings:
         owner = ", ".join(name for name in (one.run_id, one.benchmark_id) if name)
         if one.what.startswith(one.place):

@@ -21,6 +21,7 @@ from warehouse.records import (
     REFERENCES,
     ROW_RULES,
     TABLES,
+    Between,
     Column,
     Determined,
     JsonObject,
@@ -248,8 +249,7 @@ def _breaches(
         for number, column in enumerate(named)
     )
     texts = ", ".join(
-        f"[{_quoted(column)}, {_quoted(text)}]"
-        for column, text in zip(named, sentences, strict=True)
+        f"[{quoted(column)}, {quoted(text)}]" for column, text in zip(named, sentences, strict=True)
     )
     found_rows = rows.format(case=f"case {case} end")
     return Query(
@@ -283,7 +283,8 @@ def _same(name: str, sql_type: str) -> str:
     )
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """The text as a literal of SQL."""
     escaped = text.replace("'", "''")
     return f"'{escaped}'"
 
@@ -345,6 +346,13 @@ def _column_rules(column: Column) -> list[Rule]:
             add(
                 f"case when json_valid({name}) then json_type({name}) = 'OBJECT' end",
                 "it is a JSON object",
+            )
+        elif isinstance(mark, Between):
+            # As text: of a zone, a date would be as early as it begins there.
+            moments = [f"'{date} 00:00:00+00'::timestamptz" for date in (mark.first, mark.last)]
+            add(
+                f"{name} between {' and '.join(moments)}",
+                f"it is a time from {mark.first} to {mark.last}",
             )
         elif isinstance(mark, Within):
             condition, sentence = _within(mark, "one" if is_list else name)

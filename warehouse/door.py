@@ -42,9 +42,6 @@ if TYPE_CHECKING:
 Form: TypeAlias = Literal["table", "csv", "json", "parquet", "arrow"]
 """How the rows are written: as lines of text, a Parquet file, or Arrow's stream of batches."""
 
-PARQUET_MARK = b"PAR1"
-"""First and last bytes of a file (https://parquet.apache.org/docs/file-format/)."""
-
 PIECE_BYTES = 2**20
 PAUSE_SECONDS = 0.1
 """A reader that takes longer over a piece, such as a pager, is waited for."""
@@ -151,43 +148,54 @@ def write_parquet(
 ) -> Outcome:
     """Write the rows of a statement that reads into a Parquet file, which appears when it is whole.
 
-    A Parquet file that was there is replaced, and nothing else is.
+    A Parquet file that was there is replaced, and nothing else is; who may read it stays.
 
     Raises:
         QueryError: as `read`; or there is something else at `path`, or it cannot be written.
         WarehouseError: the warehouse cannot be opened.
     """
     try:
-        _check_replaceable(path)
+        mode, place = _replaceable_mode(path), str(path)
         clean_up(path.parent)
         with whole_file(path) as written, written.open("xb") as file:
-            place = str(path)
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
             with asked(
                 statement, "parquet", limits, files=files, into=file.fileno(), place=place
             ) as answer:
                 outcome = answer.outcome()
             # What may have come there in the meantime.
-            _check_replaceable(path)
+            _replaceable_mode(path)
     except OSError as error:
         raise QueryError(f"{path} cannot be written: {error.strerror or error}") from error
     return outcome
 
 
-def _check_replaceable(path: Path) -> None:
-    """Raises QueryError unless there is nothing at `path`, or a Parquet file of one name."""
+def _replaceable_mode(path: Path) -> int | None:
+    """Who may read and write the Parquet file at `path`; null if there is nothing.
+
+    Raises:
+        QueryError: there is something else.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
-        kind = path.lstat().st_mode
+        mode = path.lstat().st_mode
     except FileNotFoundError:
-        return
-    if not stat.S_ISREG(kind):
+        return None
+    if not stat.S_ISREG(mode):
         raise QueryError(f"{path} is no regular file and is left as it is; name another file")
-    with path.open("rb") as file:
-        is_parquet = file.read(len(PARQUET_MARK)) == PARQUET_MARK
-        if is_parquet:
-            file.seek(-len(PARQUET_MARK), os.SEEK_END)
-            is_parquet = file.read() == PARQUET_MARK
-    if not is_parquet:
-        raise QueryError(f"{path} is no Parquet file and is left as it is; name another file")
+    try:
+        with path.open("rb") as file:
+            pq.read_metadata(file)
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise QueryError(
+            f"{path} is no Parquet file and is left as it is; name another file"
+        ) from error
+    return stat.S_IMODE(mode)
 
 
 @contextmanager

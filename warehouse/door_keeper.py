@@ -56,6 +56,11 @@ SETTING_FUNCTIONS = re.compile(r"enable_(?:logging|profiling)", re.IGNORECASE)
 """Functions that a select can call and that write files (DuckDB 1.5): the kernel forbids it where
 it has Landlock, and the names are refused everywhere."""
 
+POINTER_FUNCTIONS = re.compile(
+    r'\b(arrow_scan(?:_dumb)?|pandas_scan|python_map_function)"?\s*\(', re.IGNORECASE
+)
+"""Functions of DuckDB's own that take an address in memory, and end the process at a wrong one."""
+
 
 def main() -> None:
     """Answer the request on standard input, into the descriptors named as arguments."""
@@ -89,6 +94,11 @@ def _answer(request: Request, answer: IO[bytes]) -> Outcome:
         _lock(connection, request)
         if found := SETTING_FUNCTIONS.search(request["statement"]):
             raise QueryError(f"{found[0].lower()} writes files, and is not run")
+        if found := POINTER_FUNCTIONS.search(request["statement"]):
+            raise QueryError(
+                f"{found[1].lower()} takes an address in memory, which no query has, and is not"
+                " run; name a table or view instead"
+            )
         written = write_answer(
             connection, request["statement"], request["form"], request["row_limit"], answer
         )

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from warehouse.checking import (
     check_rows,
     determined_breaches,
+    quoted,
     reference_breaches,
     row_breaches,
     scorer_breaches,
     shown,
 )
 from warehouse.errors import WarehouseError
-from warehouse.loading import DAMAGED, LOADED, STEPS, remembered
+from warehouse.loading import DAMAGED, LOADED, STEPS, remembered, rows_of
 from warehouse.raw_store import open_raw_store
 from warehouse.records import DETERMINED, REFERENCES, TABLES, Determined, columns
 from warehouse.repairing import HOLLOW
@@ -98,6 +99,23 @@ NAMED_ALONGSIDE = {
 }
 """What rows name that came in the same shard as they, by column: the table that has it."""
 
+UNPLANNED = """
+select sessions.session_id, sessions.run_id, '' as benchmark_id
+from raw.run_sessions as sessions
+inner join raw.run_session_ends as ends on sessions.session_id = ends.session_id
+left join (
+    select run_id, benchmark_id, count(distinct request_id) as request_count
+    from raw.run_requests
+    group by run_id, benchmark_id
+) as planned
+    on sessions.run_id = planned.run_id
+    and list_contains(sessions.benchmark_ids, planned.benchmark_id)
+-- Of a session that was put together again, not all benchmarks are known.
+where not contains(sessions.configuration::varchar, '"restored_from"')
+group by sessions.session_id, sessions.run_id, ends.request_count
+having coalesce(sum(planned.request_count), 0) < ends.request_count"""
+"""Sessions that came to their end and needed more requests than their run has."""
+
 OWNER = "owner_run_id, owner_benchmark_id"
 """Run and benchmark of a row; of several runs, the first by name. Empty for none."""
 
@@ -112,10 +130,12 @@ def examine(folder: Path, store: Path) -> Examination:
     shard_count = 0
     with open_raw_store(store, read_only=True) as connection:
         known = remembered(connection)
+        comparison = Comparison(connection)
         for place in (folder, *shard_sets(folder), folder / LOADED):
             for file in shard_files(place):
                 shard_count += 1
-                findings += _shard(connection, file, is_loaded=place.name == LOADED, known=known)
+                findings += _shard(comparison, file, is_loaded=place.name == LOADED, known=known)
+        findings += comparison.differences(folder / LOADED)
         aside = [file.name for file in shard_files(folder / DAMAGED)]
         aside += [place.name for place in shard_sets(folder / DAMAGED)]
         if aside:
@@ -124,6 +144,121 @@ def examine(folder: Path, store: Path) -> Examination:
         row_count = sum(_count(connection, name) for name in TABLES)
         findings += _store(connection)
     return Examination(shard_count, row_count, findings)
+
+
+class Comparison:
+    """The raw store's rows beside those of the shards that it was loaded from.
+
+    They are compared by their hashes, shard by shard, so that no shard takes a look at every text
+    of the store. What no shard has cannot be told: shards may have been deleted.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+        self._hashed: set[str] = set()
+        connection.execute(
+            "create or replace temp table differing"
+            " (table_name varchar, id varchar, run_id varchar, benchmark_id varchar,"
+            " names varchar, file varchar)"
+        )
+
+    def compare(self, file: ShardFile, table: str) -> Iterator[Finding]:
+        """Look for the rows that `shard`, the rows of the file, has for the table.
+
+        What differs is kept for `differences`: of two shards with the same key, the first is in.
+        """
+        rows = self._rows(table)
+        key = ", ".join(TABLES[table].key)
+        unlike = f"select * from ({rows}) anti join kept_{table} using ({key}, fingerprint)"
+        if not self.connection.execute(f"{unlike} limit 1").fetchall():
+            return
+        names = [column.name for column in columns(TABLES[table].row)]
+        id_ = _as_text(TABLES[table].key)
+        yield from _listed(
+            self.connection,
+            f"raw.{table}",
+            f"select distinct {id_}, {OWNER}"
+            f" from ({owned(f'{unlike} anti join kept_{table} using ({key})', names)})",
+            f"rows of {file.path} are not in it",
+        )
+        differing = ", ".join(
+            f"case when {_value('unlike', table, name)} is distinct from"
+            f" {_value('stored', table, name)} then '{name}' end"
+            for name in names
+        )
+        self.connection.execute(
+            f"insert into differing select distinct '{table}', {id_}, {OWNER}, names, ?"
+            f" from ({owned(self._beside(table, unlike, differing), names)})",
+            [str(file.path)],
+        )
+
+    def differences(self, loaded: Path) -> Iterator[Finding]:
+        """Rows of the raw store that are like those of no shard in the folder."""
+        found = self.connection.execute("select distinct table_name from differing").fetchall()
+        differing = {table for (table,) in found}
+        for file in shard_files(loaded) if differing else ():
+            tables = [table for table in tables_of(file.kind) if table in differing]
+            if not tables:
+                continue
+            try:
+                self.connection.register("shard", read_shard(file).table)
+            except (WarehouseError, FileNotFoundError):
+                # Named already, or moved.
+                continue
+            for table in tables:
+                key = TABLES[table].key
+                self.connection.execute(
+                    f"delete from differing where table_name = '{table}' and id in"
+                    f" (select {_as_text(key)} from ({self._rows(table)})"
+                    f" semi join kept_{table} using ({', '.join(key)}, fingerprint))"
+                )
+        for table, names, file_name in self.connection.execute(
+            "select distinct table_name, names, file from differing order by all"
+        ).fetchall():
+            yield from _listed(
+                self.connection,
+                f"raw.{table}",
+                "select distinct id, run_id, benchmark_id from differing"
+                f" where table_name = '{table}' and names = '{names}'"
+                f" and file = {quoted(file_name)}",
+                f"its {names} is not that of {file_name}",
+            )
+
+    def _rows(self, table: str) -> str:
+        """A query of the shard's rows for the table, with the hash of each."""
+        if table not in self._hashed:
+            key = ", ".join(TABLES[table].key)
+            self.connection.execute(
+                f"create or replace temp table kept_{table} as"
+                f" select {key}, {_fingerprint(table)} from raw.{table} as one"
+            )
+            self._hashed.add(table)
+        return f"select *, {_fingerprint(table)} from ({rows_of(table, 'shard')}) as one"
+
+    def _beside(self, table: str, unlike: str, differing: str) -> str:
+        """A query of the rows of `unlike` whose key the table has, with the columns that differ."""
+        on = " and ".join(f"unlike.{name} = stored.{name}" for name in TABLES[table].key)
+        return (
+            f"select unlike.*, concat_ws(', ', {differing}) as names from ({unlike}) as unlike"
+            f" inner join raw.{table} as stored on {on}"
+        )
+
+
+def tables_of(kind: str) -> list[str]:
+    """The tables of the raw store that a shard of that kind has rows for."""
+    return [table for one, steps in STEPS.items() if one == kind for _, table in steps if table]
+
+
+def _fingerprint(table: str) -> str:
+    names = (column.name for column in columns(TABLES[table].row))
+    return f"hash({', '.join(_value('one', table, name) for name in names)}) as fingerprint"
+
+
+def _value(relation: str, table: str, name: str) -> str:
+    """A column as shard and table both have it: JSON is text in a shard."""
+    types = {column.name: column.sql_type for column in columns(TABLES[table].row)}
+    sql_type = "varchar" if types[name] == "json" else types[name]
+    return f"{relation}.{name}::{sql_type}"
 
 
 def first_of(names: list[str]) -> str:
@@ -163,8 +298,9 @@ def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
 
 
 def _shard(
-    connection: duckdb.DuckDBPyConnection, file: ShardFile, *, is_loaded: bool, known: set[str]
+    comparison: Comparison, file: ShardFile, *, is_loaded: bool, known: set[str]
 ) -> Iterator[Finding]:
+    connection = comparison.connection
     try:
         shard = read_shard(file)
         connection.register("shard", shard.table)
@@ -182,21 +318,8 @@ def _shard(
             str(file.path), "", "", 1, "the raw store does not remember it; `evalwh load` loads it"
         )
         return
-    names = [column.name for column in columns(SHARDS[shard.kind])]
-    for _, table in STEPS[shard.kind]:
-        if table and set(names).issuperset(TABLES[table].key):
-            has_row = "completion_text is not null" if table == "generations" else "true"
-            rows = (
-                f"select * from shard anti join raw.{table} using ({', '.join(TABLES[table].key)})"
-                f" where {has_row}"
-            )
-            yield from _listed(
-                connection,
-                f"raw.{table}",
-                f"select distinct {_as_text(TABLES[table].key)}, {OWNER}"
-                f" from ({owned(rows, names)})",
-                f"rows of {file.path} are not in it",
-            )
+    for table in tables_of(shard.kind):
+        yield from comparison.compare(file, table)
 
 
 def _store(connection: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
@@ -226,6 +349,12 @@ def _store(connection: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
         "select prompt_id, '', '' from raw.prompts"
         " where prompt_id != left(sha256(prompt_text), 32)",
         "its prompt_id is not that of its text",
+    )
+    yield from _listed(
+        connection,
+        "raw.run_requests",
+        UNPLANNED,
+        "its run has fewer requests than the session needed, which came to its end",
     )
     yield from _listed(
         connection,

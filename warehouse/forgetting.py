@@ -93,10 +93,20 @@ where run_id in (select run_id from forgotten_mappings)
         union all
         select session_id from raw.failures anti join forgotten_requests using (request_id)
     );
+
+-- A session that needed what is forgotten has no longer come to its end: more is to be asked.
+create or replace temp table forgotten_ends as
+select session_id from raw.run_sessions
+where exists (
+    select 1 from forgotten_mappings
+    where forgotten_mappings.run_id = run_sessions.run_id
+        and list_contains(run_sessions.benchmark_ids, forgotten_mappings.benchmark_id)
+);
 """
 
 _REQUEST = "request_id in (select request_id from forgotten_requests)"
 _SESSION = "session_id in (select session_id from forgotten_sessions)"
+_END = "session_id in (select session_id from forgotten_ends)"
 _MAPPING = (
     "(run_id, benchmark_id, request_id) in"
     " (select (run_id, benchmark_id, request_id) from forgotten_mappings)"
@@ -106,7 +116,7 @@ _ITEM = "item_hash in (select item_hash from forgotten_items)"
 
 OF_SHARDS: dict[ShardKind, str] = {
     "session": _SESSION,
-    "session_end": _SESSION,
+    "session_end": _END,
     "files": _FILE,
     "items": _ITEM,
     "requests": _MAPPING,
@@ -131,7 +141,7 @@ OF_TABLES = {
     "prompts": "prompt_id in (select prompt_id from forgotten_prompts)",
     "items": _ITEM,
     "run_files": _FILE,
-    "run_session_ends": _SESSION,
+    "run_session_ends": _END,
     "run_sessions": _SESSION,
 }
 """Which rows of a table are forgotten."""

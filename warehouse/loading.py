@@ -43,10 +43,26 @@ class Step(NamedTuple):
     """The table that gets what it has not yet of the shard's rows; empty for none."""
 
 
+def rows_of(table: str, source: str) -> str:
+    """A query of the rows that `source`, in the columns of a shard, has for the table."""
+    if table == "log_likelihoods":
+        return f"""
+            select
+                request_id,
+                unnest(range(len(log_likelihoods)))::integer as continuation_index,
+                unnest(log_likelihoods) as log_likelihood,
+                unnest(token_counts) as token_count,
+                is_single_token
+            from {source}
+            where log_likelihoods is not null"""
+    names = ", ".join(column.name for column in columns(TABLES[table].row))
+    having = " where completion_text is not null" if table == "generations" else ""
+    return f"select {names} from {source}{having}"
+
+
 def _added(table: str, source: str) -> Step:
     """The step that adds the rows of `source`, which are not in the table yet."""
-    names = ", ".join(column.name for column in columns(TABLES[table].row))
-    return Step(f"insert into raw.{table} by name select {names} from {source}", table)
+    return Step(f"insert into raw.{table} by name {rows_of(table, source)}", table)
 
 
 def _added_once(table: str) -> Step:
@@ -74,21 +90,7 @@ STEPS: dict[ShardKind, tuple[Step, ...]] = {
             select distinct on (request_id) * from shard
             anti join raw.answers using (request_id)"""
         ),
-        _added("generations", "fresh where completion_text is not null"),
-        Step(
-            """
-            insert into raw.log_likelihoods by name
-            select
-                request_id,
-                unnest(range(len(log_likelihoods)))::integer as continuation_index,
-                unnest(log_likelihoods) as log_likelihood,
-                unnest(token_counts) as token_count,
-                is_single_token
-            from fresh
-            where log_likelihoods is not null""",
-            "log_likelihoods",
-        ),
-        _added("answers", "fresh"),
+        *(_added(table, "fresh") for table in ("generations", "log_likelihoods", "answers")),
     ),
     "failures": (_added_once("failures"),),
     "translations": (_added_once("translation_statistics"),),

@@ -39,6 +39,12 @@ create table if not exists raw.migrations (
 """
 
 
+MADE_ANEW = (
+    "Move it away and run `evalwh load`: a new one is filled from the shards in the subfolder"
+    " `loaded`, which have all that was asked and answered"
+)
+
+
 class Step(NamedTuple):
     """One step of the raw store, from the version before it."""
 
@@ -75,8 +81,14 @@ def store_version(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
             f"{path} is no raw store: it holds {', '.join(sorted(tables)[:5])}; name the right file"
             " in EVALWH_GENERATIONS"
         )
+    applied = _applied(connection)
+    if not applied and "raw.migrations" in tables:
+        # It is made and filled in one transaction.
+        raise RawStoreUnreadableError(
+            f"{path} does not say of which version it is: raw.migrations was emptied. {MADE_ANEW}"
+        )
     # One that remembers nothing was made before there were versions.
-    applied = _applied(connection) or 1
+    applied = applied or 1
     newest = migrations()[-1].version
     if applied > newest:
         raise RawStoreVersionError(
@@ -137,6 +149,8 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: Path, until_closed: Exi
     try:
         _apply_after(connection, recorded)
     except (duckdb.Error, MigrationError) as error:
+        # Its tables are not those of its version; the disk can do nothing about it.
+        is_otherwise = isinstance(error, MigrationError | duckdb.ProgrammingError)
         is_as_before = False
         # After a fault of the disk DuckDB may answer nothing more.
         with suppress(duckdb.Error):
@@ -148,6 +162,7 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: Path, until_closed: Exi
             f"{path} cannot be brought from version {found} to {newest}: {error}. It is as it was"
             f" before the step that failed"
             f"{f'; a backup is {backup}' if backup and not is_as_before else ''}"
+            f"{f'. {MADE_ANEW}' if is_otherwise else ''}"
         ) from error
     if backup:
         LOGGER.warning(

@@ -77,6 +77,14 @@ class Within:
 
 
 @dataclass(frozen=True, slots=True)
+class Between:
+    """The first and the last moment of a time, both included, as dates; infinity is in none."""
+
+    first: str
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
 class JsonObject:
     """The text is a JSON object, not another JSON value."""
 
@@ -88,6 +96,10 @@ LOWEST_LOG_LIKELIHOOD = -1e9
 """A thousand nats for each of a million tokens: less is no sum of log-probabilities, but for minus
 infinity."""
 
+ANY_CLOCK = Between("1970-01-01", "2100-01-01")
+"""What a clock may say: one that was never set begins in 1970. Times are not compared with one
+another: a clock that is put right while a session asks says that an answer came before it began."""
+
 LONGEST_TRANSLATION = 10_000_000
 """Tokens; no context is that long."""
 
@@ -95,7 +107,7 @@ Int32: TypeAlias = Annotated[int, Stored(pa.int32(), "integer")]
 Int64: TypeAlias = Annotated[int, Stored(pa.int64(), "bigint")]
 Json: TypeAlias = Annotated[str, Stored(pa.string(), "json")]
 Time: TypeAlias = Annotated[
-    datetime, Stored(pa.timestamp("us", tz="UTC"), "timestamp with time zone")
+    datetime, Stored(pa.timestamp("us", tz="UTC"), "timestamp with time zone"), ANY_CLOCK
 ]
 
 _PLAIN = {
@@ -586,6 +598,12 @@ REFERENCES: dict[type, tuple[Reference, ...]] = {
                     "it is that of the item",
                 ),
                 Rule(
+                    "item_hash",
+                    "exists (select 1 from raw.run_sessions as sessions where sessions.run_id ="
+                    " shard.run_id and sessions.item_set = named.item_set)",
+                    "the item is of the run's set of items",
+                ),
+                Rule(
                     "continuations",
                     "shard.purpose != 'answer' or len(shard.continuations) <= len(named.choices)",
                     "the item has no fewer choices than its answer weighs",
@@ -608,6 +626,14 @@ REFERENCES: dict[type, tuple[Reference, ...]] = {
                     "log_likelihoods",
                     "coalesce(len(shard.log_likelihoods), 0) = len(named.continuations)",
                     "there are as many as the request has continuations",
+                ),
+                Rule(
+                    "session_id",
+                    "exists (select 1 from raw.run_sessions as sessions where sessions.session_id ="
+                    " shard.session_id and sessions.model_id = named.model_id and"
+                    " sessions.model_revision = named.model_revision and sessions.tokenizer_id ="
+                    " named.tokenizer_id)",
+                    "a request is answered by the model that it asks",
                 ),
             ),
         ),
@@ -755,7 +781,8 @@ class Column:
     is_nullable: bool
     since: Since
     marks: tuple[Any, ...] = ()
-    """What its values keep to: `Within`, `JsonObject`; of a list, what its elements do."""
+    """What its values keep to: `Within`, `Between`, `JsonObject`; of a list, what its elements
+    do."""
     accepted: tuple[str, ...] = ()
     """The values that there are; empty for any."""
     has_null_elements: bool = False
@@ -791,7 +818,7 @@ def _column(name: str, hint: Any) -> Column:
         stored.sql_type,
         is_nullable,
         since,
-        tuple(mark for mark in (*marks, *inner) if isinstance(mark, Within | JsonObject)),
+        tuple(mark for mark in (*marks, *inner) if isinstance(mark, Within | Between | JsonObject)),
         get_args(kernel) if get_origin(kernel) is Literal else (),
         has_null_elements,
     )

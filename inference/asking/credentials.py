@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,6 +24,16 @@ SHORTEST_BEGINNING = 3
 
 USER_INFORMATION = re.compile(r"(?<=://)[^/\s]*@")
 """User and password within an address within a text."""
+
+ESCAPE = re.compile(r'(?:%[0-9a-fA-F]{2})+|(?:\\u[0-9a-fA-F]{4})+|\\["\\/bfnrt]')
+"""Characters as addresses and JSON spell them."""
+
+CUT_ESCAPE = re.compile(r"[\x80-\xff]{0,3}(?:%[0-9a-fA-F]?|\\(?:u[0-9a-fA-F]{0,3})?)?$")
+"""What may be left at the end of a text that was cut within a character: bytes of it, as Latin-1,
+and a part of an escape."""
+
+SPELLINGS = 3
+"""How often a text may have been spelt anew, as an address within JSON within JSON."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -84,18 +95,79 @@ def shown(endpoint: str) -> str:
 def hide(text: str, secrets: Iterable[str]) -> str:
     """`text` without the secrets, and without user and password of any address in it.
 
-    What a server said is cut after some hundred bytes: the beginning of a secret at the end of the
-    text is hidden, too.
+    Characters of a secret, some or all, may be spelt as in an address (%2F, + for a space) or as in
+    JSON (a backslash, u and four digits), or one in the other. What a server said is cut after some
+    hundred bytes: the beginning of a secret at the end of the text is hidden, too.
     """
     for secret in secrets:
         text = text.replace(secret, HIDDEN)
-        for size in range(len(secret) - 1, SHORTEST_BEGINNING - 1, -1):
-            if text.endswith(secret[:size]):
-                text = text[:-size] + HIDDEN
-                break
+        for plus in ("+", " ") if "+" in text else ("+",):
+            text = _hide_spellings(text, secret, plus)
     return USER_INFORMATION.sub("", text)
 
 
 def longest_first(secrets: Iterable[str]) -> tuple[str, ...]:
-    """The secrets in the order in which they are to be hidden, so that no rest of one stays."""
-    return tuple(sorted(set(secrets) - {""}, key=lambda one: (-len(one), one)))
+    """The secrets in the order in which they are to be hidden, so that no rest of one stays.
+
+    With each in Base64 too, which headers have.
+    """
+    plain = set(secrets) - {""}
+    encoded = {
+        encode(one.encode(errors="surrogateescape")).decode().rstrip("=")
+        for one in plain
+        for encode in (base64.b64encode, base64.urlsafe_b64encode)
+    }
+    return tuple(sorted(plain | encoded, key=lambda one: (-len(one), one)))
+
+
+def _hide_spellings(text: str, secret: str, plus: str) -> str:
+    plain, starts = _spelt_out(text.replace("+", plus))
+    kept, at = [], 0
+    while (found := plain.find(secret, at)) >= 0:
+        kept += [text[starts[at] : starts[found]], HIDDEN]
+        at = found + len(secret)
+    end = len(CUT_ESCAPE.sub("", plain))
+    for size in range(min(len(secret) - 1, end - at), SHORTEST_BEGINNING - 1, -1):
+        if plain.endswith(secret[:size], at, end):
+            return "".join([*kept, text[starts[at] : starts[end - size]], HIDDEN])
+    return "".join([*kept, text[starts[at] :]])
+
+
+def _spelt_out(text: str) -> tuple[str, list[int]]:
+    """The text without escapes, and where in `text` each of its characters, and its end, begins."""
+    starts = list(range(len(text) + 1))
+    for _ in range(SPELLINGS):
+        if "%" not in text and "\\" not in text:
+            break
+        pieces, places, at = [], [], 0
+        for escape in ESCAPE.finditer(text):
+            characters, sizes = _characters(escape[0])
+            pieces += [text[at : escape.start()], characters]
+            places += starts[at : escape.start()]
+            place = escape.start()
+            for size in sizes:
+                places.append(starts[place])
+                place += size
+            at = escape.end()
+        if not pieces:
+            break
+        text = "".join([*pieces, text[at:]])
+        starts = places + starts[at:]
+    return text, starts
+
+
+def _characters(escape: str) -> tuple[str, list[int]]:
+    """What some escapes of one kind spell, and of how many characters each is spelt."""
+    if escape.startswith("%"):
+        written = bytes.fromhex(escape.replace("%", ""))
+        size = len("%2F")
+        try:
+            found, rest = written.decode(), ""
+        except UnicodeDecodeError as error:
+            found = written[: error.start].decode()
+            rest = written[error.start :].decode("latin-1")
+        sizes = [size * len(character.encode()) for character in found]
+        return found + rest, sizes + [size] * len(rest)
+    found = json.loads(f'"{escape}"')
+    size = len("\\u002f") if escape.startswith("\\u") else len(escape)
+    return found, [size * (2 if ord(character) > 0xFFFF else 1) for character in found]

@@ -1,5 +1,7 @@
 """Identities: whether what is named by a hash of its content has the content that it is named by.
 
+And whether a benchmark is scored by the scorer that its declaration names.
+
 Items and requests of the raw store are hashed again, those that this project has asked and those
 that were imported. What a hash covers and the raw store does not keep is tried in all its values.
 """
@@ -10,10 +12,13 @@ import json
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from inference.errors import DeclarationError
 from inference.exchange.lm_eval_samples import HARNESS
 from inference.exchange.sample_shards import imported_item_hash, imported_request_id
+from inference.planning.declarations import read_benchmark
 from inference.planning.items import item_hash_of_content
 from inference.planning.requests import Model, Sampling, request_id
+from warehouse.checking import shown
 from warehouse.examining import Finding, first_of
 from warehouse.raw_store import open_raw_store
 
@@ -51,6 +56,38 @@ left join raw.run_files
     and run_requests.run_id = run_files.run_id
     and run_requests.benchmark_id = run_files.benchmark_id
     and run_files.role = 'samples'"""
+
+
+SCORERS = """
+select distinct
+    run_requests.run_id, run_requests.benchmark_id, run_requests.protocol_version,
+    run_requests.scorer, run_sessions.protocol
+from raw.run_requests
+inner join raw.run_sessions on run_requests.run_id = run_sessions.run_id
+where run_sessions.item_set != 'imported'
+order by all"""
+
+
+def misscored(store: Path) -> list[Finding]:
+    """Benchmarks of runs with another scorer than their declaration, where its version is theirs.
+
+    Of a version that is no longer declared, nobody knows the scorer.
+
+    Raises:
+        RawStoreBusyError, RawStoreUnreadableError, RawStoreVersionError: as of `open_raw_store`.
+    """
+    findings: list[Finding] = []
+    with open_raw_store(store, read_only=True) as connection:
+        asked = connection.execute(SCORERS).fetchall()
+    for run_id, benchmark_id, version, scorer, protocol in asked:
+        try:
+            declared = read_benchmark(benchmark_id, protocol)
+        except DeclarationError:
+            continue
+        if declared.protocol_version == version and declared.scorer != scorer:
+            what = f"scorer is {shown(scorer)}, but is declared to be scored by {declared.scorer}"
+            findings.append(Finding("raw.run_requests", run_id, benchmark_id, 1, what))
+    return findings
 
 
 def misnamed(store: Path) -> list[Finding]:

@@ -52,10 +52,9 @@ def logged_sample(values: Any, line_number: int) -> LoggedSample:
             " which perplexities are made, cannot be imported)"
         )
     form, choices, requests = (_generated if is_generation else _weighed)(arguments, responses)
-    doc_id = values["doc_id"]
     return LoggedSample(
         line_number=line_number,
-        doc_id=str(doc_id) if isinstance(doc_id, int) else _text(doc_id, "doc_id"),
+        doc_id=_doc_id(values["doc_id"]),
         doc=_json(values["doc"]),
         target=str(values["target"]),
         form=form,
@@ -68,6 +67,13 @@ def logged_sample(values: Any, line_number: int) -> LoggedSample:
             for name in values.get("metrics") or [key for key in values if key not in KNOWN_KEYS]
         },
     )
+
+
+def _doc_id(value: Any) -> str:
+    """The place of a document in its file, or its name, as text."""
+    if isinstance(value, str) or (type(value) is int and value >= 0):
+        return str(value)
+    raise ValueError(f"doc_id is {value!r:.80}, which is neither a number from 0 nor a text")
 
 
 def _arguments(values: Any) -> list[list[Any]]:

@@ -44,7 +44,9 @@ class _Seen:
     forms: dict[Form, None] = field(default_factory=dict)
     metrics: dict[str, dict[str, None]] = field(default_factory=dict)
     """By filter, the metrics that are a number from 0 to 1 in all of them."""
-    golds: list[GoldReading] = field(default_factory=lambda: ["index", "text"])
+    count: int = 0
+    misread: dict[GoldReading, list[int]] = field(default_factory=lambda: {"index": [], "text": []})
+    """By how the target is read, the lines that it does not fit."""
     documents: dict[str, tuple[bytes, set[str]]] = field(default_factory=dict)
     """By document, a hash of what was asked and answered, and the filters that had it."""
 
@@ -59,7 +61,10 @@ class _Seen:
         usable = [name for name in usable if 0 <= (sample.scores[name] or 0) <= 1]
         before = self.metrics.setdefault(sample.filter, dict.fromkeys(usable))
         self.metrics[sample.filter] = {name: None for name in before if name in usable}
-        self.golds = [reading for reading in self.golds if _agrees(sample, reading)]
+        self.count += 1
+        for reading, lines in self.misread.items():
+            if not _agrees(sample, reading):
+                lines.append(sample.line_number)
         content = repr((sample.doc, sample.target, sample.requests)).encode()
         digest = hashlib.blake2b(content, digest_size=16).digest()
         known, filters = self.documents.setdefault(sample.doc_id, (digest, set()))
@@ -90,7 +95,13 @@ def understand(samples: Iterable[LoggedSample], wanted: str, name: str) -> Readi
     if len(seen.forms) > 1:
         raise SamplesFileError(f"{name} has samples of several forms: {', '.join(seen.forms)}")
     (form,) = seen.forms
-    gold = next(iter(seen.golds), None)
+    gold, misread = min(seen.misread.items(), key=lambda one: len(one[1]))
+    if form == "choices" and not wanted and 0 < len(misread) < seen.count / 2:
+        raise SamplesFileError(
+            f"{name}, line {misread[0]}: the target is not the {gold} of a choice that gives the"
+            f" acc that was logged, as in {seen.count - len(misread)} of {seen.count} lines; mend"
+            f" the line, or take all scores as they were logged with --scorer TASK={AS_LOGGED}"
+        )
     main_metrics = {
         filter_name: next(iter(metrics), None) for filter_name, metrics in seen.metrics.items()
     }
@@ -101,8 +112,8 @@ def understand(samples: Iterable[LoggedSample], wanted: str, name: str) -> Readi
                 f"{name}: {wanted!r} cannot score samples of the form {form};"
                 f" completions can be scored by {', '.join(known)}, and anything {AS_LOGGED}"
             )
-    scorer = "most_likely_choice" if form == "choices" and gold else AS_LOGGED
-    return Reading(wanted or scorer, main_metrics, gold)
+    scorer = "most_likely_choice" if form == "choices" and not misread else AS_LOGGED
+    return Reading(wanted or scorer, main_metrics, None if misread else gold)
 
 
 def _agrees(sample: LoggedSample, reading: GoldReading) -> bool:

@@ -1,11 +1,10 @@
 {{ config(materialized='view') }}
 
--- A view: of millions of samples there is no second copy. It does not name its database, so that
--- it reads the file that it is in, under whatever name that is attached.
+-- A view: of millions of samples there is no second copy.
 with
 
 item_scores as (
-    select * from {{ ref('int_item_scores').include(database=false) }}
+    select * from {{ ref('int_item_scores') }}
 ),
 
 final as (

@@ -16,6 +16,7 @@ final as (
         item_count,
         chance_score,
         protocol_version,
+        scorer_id,
         counterpart_benchmark_id
     from source
 )

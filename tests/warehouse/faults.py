@@ -44,6 +44,13 @@ DAMAGED_VALUES = {
     "more than there are": "[1000, 0, 0, 0]",
     "of another kind": "if(scorer = 'most_likely_choice', 'last_number', 'most_likely_choice')",
     "one of several": "continuations[:1]",
+    "at no time": "'infinity'",
+    "none": "[]",
+    "more than planned": "request_count + 1000",
+    "another of its kind": "'most_likely_context'",
+    "of another set": "if(item_set = 'imported', 'demo', 'imported')",
+    "of another model": "(select max(session_id) from other_sessions where model_id not in"
+    " (select model_id from other_sessions where session_id = damaged.session_id))",
     "other kind": "if(kind = 'generation', ['made up'], [])",
 }
 """By the fault: what stands in the column instead, as SQL. `twice` repeats the row."""
@@ -59,12 +66,15 @@ SAID_TWICE = {
 
 DAMAGED_ROWS = {
     "raw.items": "gold_index is not null",
+    "raw.items golds": "benchmark_id in ('triviaqa', 'answers')",
+    # Of a run of one session: others would say what it was.
+    "raw.run_sessions": "item_set = 'imported' or starts_with(run_id, 'made')",
     "raw.logged_scores": "is_main",
     "raw.requests": "len(continuations) > 1",
     "raw.run_requests": "scorer = 'most_likely_choice'",
     "raw.run_session_ends": "answered_count > 0",
 }
-"""By table: of which rows the first is damaged, where not of all."""
+"""By table, or table and column: of which rows the first is damaged, where not of all."""
 
 MADE_UP_VALUES = {
     "BIGINT": "1",
@@ -289,12 +299,16 @@ def columns_of(rule: str) -> list[str]:
     return re.split(": | is ", rule, maxsplit=1)[0].split(", ")
 
 
-def bring_no_json(connection: duckdb.DuckDBPyConnection) -> None:
-    """A table of one value of type JSON that is none: DuckDB takes Arrow's word for it."""
+def bring_values(connection: duckdb.DuckDBPyConnection, raw: str = "raw") -> None:
+    """Tables that `DAMAGED_VALUES` takes values from; `raw` is the raw store's schema.
+
+    One value of type JSON that is none: DuckDB takes Arrow's word for it. And all sessions.
+    """
     text = pa.array(["{not JSON"])
     column = pa.ExtensionArray.from_storage(pa.json_(pa.utf8()), text)
     connection.register("no_json_of_arrow", pa.table({"value": column}))
     connection.execute("create temp table no_json as select value from no_json_of_arrow")
+    connection.execute(f"create temp table other_sessions as from {raw}.run_sessions")
 
 
 def damage(
@@ -309,9 +323,10 @@ def damage(
 
     `rows` is a condition in SQL; what is made up begins with `made_up`.
     """
-    condition = DAMAGED_ROWS.get(fault.table, "true")
+    of_table = DAMAGED_ROWS.get(fault.table, "true")
+    condition = DAMAGED_ROWS.get(f"{fault.table} {fault.columns}", of_table)
     found = connection.execute(
-        f"select min(rowid) from {table} where ({rows}) and {condition}"
+        f"select min(rowid) from {table} where ({rows}) and ({condition})"
     ).fetchone()
     assert found is not None
     assert found[0] is not None, f"no row of {table}"
@@ -344,7 +359,7 @@ class DamagedWarehouse:
         """Open `warehouse.duckdb` and `generations.duckdb` in `folder`, which are written."""
         self.connection = duckdb.connect(folder / "warehouse.duckdb")
         self.connection.execute(f"attach '{folder / 'generations.duckdb'}' as generations")
-        bring_no_json(self.connection)
+        bring_values(self.connection, "generations.raw")
         nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"]
         self._tests = [node for node in nodes.values() if node["resource_type"] == "test"]
         # What is wrong with the raw store fails no test of a table, but is set aside.

@@ -57,8 +57,6 @@ def made_run(
         | {"benchmark_ids": list(scorers), "endpoints": ["e"], "engine": "sglang"}
         | {"configuration": json.dumps({"limit": 2}), "server_arguments": "{}", "started_at": NOW}
     )
-    counts = {"request_count": 1, "answered_count": 1, "failed_count": 0}
-    rows["session_end"].append({"session_id": f"{run}-session", **counts, "finished_at": NOW})
     for benchmark_id, scorer in scorers.items():
         rows["files"].append(
             {"run_id": run, "benchmark_id": benchmark_id, "role": "test", "file_name": "f"}
@@ -96,6 +94,9 @@ def made_run(
                 )
             )
             _measurements(rows, name, scorer)
+    request_count = len(rows["requests"])
+    counts = {"request_count": request_count, "answered_count": request_count, "failed_count": 0}
+    rows["session_end"].append({"session_id": f"{run}-session", **counts, "finished_at": NOW})
     last = rows["requests"][-1]["request_id"]
     rows["failures"].append(
         {"request_id": last, **told, "error": "busy", "attempt_count": 1, "failed_at": NOW}

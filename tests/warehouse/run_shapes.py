@@ -52,7 +52,8 @@ def runs(draw: st.DrawFn, name: str) -> Rows:
             "run_id": name,
             "session_id": f"{name}-session",
             "item_set": "demo",
-            "protocol": "reference",
+            # Under it any scorer may have scored what is named like a benchmark.
+            "protocol": "made up",
             "model_id": draw(texts),
             "model_revision": draw(texts),
             "tokenizer_id": "t",
@@ -79,6 +80,8 @@ def _item(
 ) -> None:
     kind = SCORER_KINDS[scorer]
     size = draw(st.integers(1, 4)) if kind == "choice" else 0
+    # These compare an answer with golds, which an item that they score has.
+    gold_count = 1 if scorer in ("any_alias", "last_number") else 0
     rows["items"].append(
         {
             "item_hash": name,
@@ -90,7 +93,7 @@ def _item(
             "cluster_id": draw(texts),
             "fields": json.dumps(draw(st.dictionaries(texts, texts, max_size=2))),
             "target": draw(texts),
-            "golds": draw(st.lists(texts, max_size=3)),
+            "golds": draw(st.lists(texts, min_size=gold_count, max_size=3)),
             "choices": draw(st.lists(texts, min_size=size, max_size=size)),
             "gold_index": draw(st.sampled_from(range(size))) if size else None,
         }

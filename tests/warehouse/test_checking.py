@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -232,6 +233,12 @@ FAULTS: list[tuple[str, str, Any]] = [
     ("session", "model_id", "another"),
     ("session", "model_revision", "2"),
     ("session", "item_set", "real"),
+    ("session", "started_at", datetime(1969, 12, 31, tzinfo=UTC)),
+    ("completion", "answered_at", datetime(2100, 1, 2, tzinfo=UTC)),
+    ("failure", "failed_at", datetime(9999, 1, 1, tzinfo=UTC)),
+    ("program", "measured_at", datetime(1, 1, 1, tzinfo=UTC)),
+    ("request", "item_hash", "real"),
+    ("choice", "session_id", "of another model"),
     ("choice", "log_likelihoods", [-1.0]),
     ("choice", "log_likelihoods", [-1.0, -1.0, -1.0]),
     ("choice", "request_id", "g"),
@@ -266,7 +273,9 @@ MISSING: list[tuple[str, str, Any]] = [
 GENERATION = {"request_id": "g", "kind": "generation", "continuations": []}
 KNOWN = (
     ("session", {}),
+    ("session", {"run_id": "of another", "session_id": "of another model", "model_id": "another"}),
     ("item", {}),
+    ("item", {"item_hash": "real", "item_set": "real"}),
     ("request", {}),
     ("request", GENERATION),
     ("completion", {}),

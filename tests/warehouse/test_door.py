@@ -403,3 +403,17 @@ def test_a_full_disk_names_the_parquet_file(folder, tmp_path, monkeypatch) -> No
     monkeypatch.setattr(Path, "open", full)
     with pytest.raises(QueryError, match=r"scores\.parquet cannot be written: No space left"):
         write_parquet("select * from range(1000)", path)
+
+
+def test_functions_that_take_an_address_are_refused_by_name(folder):
+    named = duckdb.sql(
+        "select distinct function_name, parameter_types from duckdb_functions()"
+        " where list_contains(parameter_types, 'POINTER')"
+    ).fetchall()
+    assert named
+    for name, types in named:
+        nulls = ", ".join(["null"] * len(types))
+        for spelt in (name, name.upper(), f'"{name}" '):
+            with pytest.raises(QueryError, match=f"{name} takes an address in memory"):
+                read(f"from {spelt}({nulls})", LIMITS)
+    assert read("select 'pandas_scan', (1) as one", LIMITS).num_rows == 1

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from inference.asking.restoring import restore_items
-from inference.exchange.identities import misnamed
+from inference.exchange.identities import misnamed, misscored
 from tests.dbt_project import REPOSITORY
 from warehouse import forgetting
 from warehouse.errors import NothingToForgetError
@@ -22,7 +24,7 @@ from warehouse.forgetting import What, forget, what_would_go
 from warehouse.loading import load
 from warehouse.records import TABLES
 from warehouse.repairing import repair
-from warehouse.shard_files import shard_files
+from warehouse.shard_files import read_shard, shard_files, write_shard
 
 EVALWH = str(Path(sys.executable).parent / "evalwh")
 
@@ -48,7 +50,9 @@ class Kept(NamedTuple):
     def found(self) -> list[str]:
         return [
             f"{one.place} {one.run_id} {one.benchmark_id} {one.row_count} {one.what}"
-            for one in examine(self.shards, self.store).findings + misnamed(self.store)
+            for one in examine(self.shards, self.store).findings
+            + misnamed(self.store)
+            + misscored(self.store)
         ]
 
     def evalwh(self, *arguments: str, answer: str = "") -> subprocess.CompletedProcess[str]:
@@ -122,6 +126,49 @@ WRONG = {
         "raw.run_requests",
         "in one way",
     ),
+    "update raw.run_sessions set item_set = 'real'": (
+        "raw.run_requests",
+        "the item is of the run's set of items",
+    ),
+    "delete from raw.run_requests where sample_index = 9": (
+        "raw.run_requests",
+        "fewer requests than the session needed",
+    ),
+    "update raw.items set golds = [] where benchmark_id = 'triviaqa'": (
+        "raw.items",
+        "has another hash",
+    ),
+    "update raw.run_requests set scorer = 'last_number' where benchmark_id = 'gsm8k'": (
+        "raw.run_requests",
+        "is declared to be scored by gsm8k_strict",
+    ),
+    "update raw.run_requests set scorer = 'last_number' where benchmark_id = 'jmmlu_full'": (
+        "raw.run_requests",
+        "is declared to be scored by nfkc_exact_match",
+    ),
+    "update raw.answers set answered_at = 'infinity'": (
+        "raw.answers",
+        "it is a time from 1970-01-01 to 2100-01-01",
+    ),
+    "update raw.answers set session_id = (select min(session_id) from raw.run_sessions"
+    " where model_id = 'google/gemma-3-270m')": (
+        "raw.answers",
+        "a request is answered by the model that it asks",
+    ),
+    "update raw.generations set completion_text = completion_text || '!'": (
+        "raw.generations",
+        "its completion_text is not that of",
+    ),
+    "update raw.log_likelihoods set log_likelihood = log_likelihood - 1"
+    " where continuation_index = 1": (
+        "raw.log_likelihoods",
+        "its log_likelihood is not that of",
+    ),
+    "update raw.program_outcomes set outcome = 'passed', wall_seconds = 1": (
+        "raw.program_outcomes",
+        "its outcome, wall_seconds is not that of",
+    ),
+    "update raw.items set cluster_id = 'one'": ("raw.items", "its cluster_id is not that of"),
     "update raw.items set gold_index = 99 where gold_index is not null": (
         "raw.items",
         "it is the index of one of the choices",
@@ -134,6 +181,22 @@ def test_what_is_wrong_in_the_raw_store_is_named(statement, kept):
     kept.rows(statement)
     place, said = WRONG[statement]
     assert any(one.startswith(place) and said in one for one in kept.found())
+
+
+def test_a_row_that_another_shard_says_otherwise_is_like_the_first_that_came(kept):
+    first, *_ = (file for file in shard_files(kept.shards / "loaded") if file.kind == "answers")
+    table = read_shard(first).table
+    texts = pa.array(["later"] * table.num_rows)
+    is_text = pc.is_valid(table["completion_text"])
+    said = pc.if_else(is_text, texts, table["completion_text"])
+    place = table.schema.get_field_index("completion_text")
+    write_shard(
+        kept.shards, "later", 0, "answers", table.set_column(place, "completion_text", said)
+    )
+    assert load(kept.shards, kept.store).refused == []
+    assert kept.found() == []
+    kept.rows("update raw.generations set completion_text = 'by hand'")
+    assert any("its completion_text is not that of" in one for one in kept.found())
 
 
 def test_what_is_wrong_is_named_with_run_and_benchmark(kept):
@@ -293,6 +356,12 @@ def test_a_benchmark_that_is_forgotten_leaves_the_rest_of_its_shards(kept):
     after = kept.content()
     assert len(before["answers"]) - len(after["answers"]) == 10
     assert after["run_sessions"] == before["run_sessions"]
+    # Not all that they needed is there: they are no longer at their end.
+    ends = (
+        "select count(*) from raw.run_session_ends inner join raw.run_sessions using (session_id)"
+    )
+    assert kept.rows(f"{ends} where run_id = '{run}'") == [(0,)]
+    assert after["run_session_ends"] != []
     assert len(before["run_files"]) > len(after["run_files"])
     kept.store.unlink()
     assert load(kept.shards, kept.store).refused == []
@@ -302,6 +371,7 @@ def test_a_benchmark_that_is_forgotten_leaves_the_rest_of_its_shards(kept):
         "answers",
         "files",
         "requests",
+        "session_end",
     }
 
 

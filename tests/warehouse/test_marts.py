@@ -1,5 +1,6 @@
 """The marts hold what the study printed and what independent computations give."""
 
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -211,3 +212,17 @@ def test_descriptions_travel_with_the_file(warehouse):
         " where schema_name = 'marts' and comment is null"
     ).fetchall()
     assert missing == []
+
+
+def test_every_view_is_read_in_a_copy_of_another_name(built_warehouse: Path, tmp_path: Path):
+    copy = Path(shutil.copy(built_warehouse, tmp_path / "other.duckdb"))
+    raw_store = built_warehouse.parent / "generations.duckdb"
+    views = "select schema_name, view_name from duckdb_views() where not internal"
+    with duckdb.connect(str(copy), read_only=True) as opened, duckdb.connect() as attached:
+        attached.execute(f"attach '{copy}' as another (read_only)")
+        for connection, place in ((opened, ""), (attached, "another.")):
+            connection.execute(f"attach '{raw_store}' as generations (read_only)")
+            names = connection.execute(views).fetchall()
+            assert ("marts", "fct_sample_texts") in names
+            for schema, name in names:
+                connection.execute(f"select * from {place}{schema}.{name} limit 1").fetchall()

@@ -204,6 +204,32 @@ def test_a_store_of_a_newer_version_is_refused_and_left(store, read_only):
     assert store.read_bytes() == written
 
 
+@pytest.mark.parametrize("forgotten", ["true", "version > 1"])
+def test_a_store_that_has_lost_its_versions_says_how_all_comes_back(forgotten, tmp_path):
+    shutil.copytree(REPOSITORY / "warehouse" / "demo", tmp_path / "shards")
+    path = tmp_path / "generations.duckdb"
+    assert load(tmp_path / "shards", path).refused == []
+    with closing(duckdb.connect(path)) as connection:
+        before = connection.execute("from raw.answers order by all").fetchall()
+        connection.execute(f"delete from raw.migrations where {forgotten}")
+    places = {"EVALWH_GENERATIONS": str(path), "EVALWH_SHARDS": str(tmp_path / "shards")}
+    for command in ("load", "repair"):
+        said = subprocess.run(
+            [str(Path(sys.executable).parent / "evalwh"), command],
+            env={**os.environ, **places},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert said.returncode == 1
+        assert "Move it away and run `evalwh load`" in said.stderr
+        assert len(said.stderr.splitlines()) == 1
+    path.rename(tmp_path / "away.duckdb")
+    assert load(tmp_path / "shards", path).refused == []
+    with closing(duckdb.connect(path, read_only=True)) as connection:
+        assert connection.execute("from raw.answers order by all").fetchall() == before
+
+
 def test_another_database_is_not_taken_for_a_raw_store(tmp_path):
     path = tmp_path / "warehouse.duckdb"
     with closing(duckdb.connect(path)) as connection:

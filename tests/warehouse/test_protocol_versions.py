@@ -32,13 +32,15 @@ BEFORE = "0"
 """A version that nothing declares any more."""
 
 
-def registered() -> dict[str, str]:
+def registered(column: str = "protocol_version") -> dict[str, str]:
     with (REPOSITORY / "warehouse" / "seeds" / "benchmarks.csv").open(newline="") as file:
-        return {row["benchmark_id"]: row["protocol_version"] for row in csv.DictReader(file)}
+        return {row["benchmark_id"]: row[column] for row in csv.DictReader(file)}
 
 
-def test_the_register_has_the_versions_that_are_declared():
-    assert registered() == {name: read_benchmark(name).protocol_version for name in registered()}
+def test_the_register_has_the_versions_and_scorers_that_are_declared():
+    declared = {name: read_benchmark(name) for name in registered()}
+    assert registered() == {name: one.protocol_version for name, one in declared.items()}
+    assert registered("scorer_id") == {name: one.scorer for name, one in declared.items()}
 
 
 ASKED_BEFORE = """

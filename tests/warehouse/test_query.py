@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -208,14 +209,25 @@ def test_what_a_kill_left_beside_a_parquet_file_is_taken_away(evalwh, tmp_path) 
     assert not left.exists()
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o666])
+def test_who_may_read_a_parquet_file_that_is_replaced_stays(mode: int, evalwh, tmp_path) -> None:
+    path = tmp_path / "scores.parquet"
+    evalwh("select 1", "--parquet", str(path))
+    path.chmod(mode)
+    assert evalwh("from scores", "--parquet", str(path)).exit_code == 0
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
 @pytest.mark.parametrize(
-    "kind", ["text", "empty", "warehouse", "hard link", "link", "folder", "fifo", "device"]
+    "kind", ["text", "marks", "empty", "warehouse", "hard link", "link", "folder", "fifo", "device"]
 )
 def test_parquet_replaces_nothing_else(kind: str, evalwh, tmp_path) -> None:
     path, warehouse = tmp_path / "rows.parquet", tmp_path / "warehouse.duckdb"
     match kind:
         case "text":
             path.write_text("PAR1, but no Parquet")
+        case "marks":
+            path.write_text("PAR1, but no Parquet, though it ends in PAR1")
         case "empty":
             path.touch()
         case "warehouse":

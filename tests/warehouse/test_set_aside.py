@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from tests.dbt_project import dbt_environment, run_dbt
-from tests.warehouse.faults import Fault, bring_no_json, columns_of, damage, faults
+from tests.warehouse.faults import Fault, bring_values, columns_of, damage, faults
 from tests.warehouse.made_runs import made_run, rows_of
 from tests.warehouse.run_shapes import write_rows
 from warehouse.loading import load
@@ -25,6 +25,9 @@ pytestmark = pytest.mark.slow(seconds=120)
 
 MEASURED = "made-real"
 """A run of all items of the smallest benchmark: its score is preferred to the published one."""
+
+OTHER_SCORER = "made-other-scorer"
+"""A run of some items of the same benchmark."""
 
 GOOD = "made-good"
 
@@ -130,6 +133,38 @@ OTHER_DAMAGES = {
         "requests",
         "model_id: it asks the model of the run, of its revision and tokenizer",
     ),
+    "made-other-set": (
+        "update raw.run_sessions set item_set = 'real' where run_id = '{run}'",
+        "run_sessions",
+        "item_set: the items of a run are of its set",
+    ),
+    "made-fewer-draws": (
+        "delete from raw.run_requests where request_id = '{run}-answers-1'",
+        "run_session_ends",
+        "request_count: the run has as many requests as the session needed",
+    ),
+    "made-no-golds": (
+        "update raw.items set golds = [] where item_hash = '{run}-answers-0'",
+        "items",
+        "golds: where an answer is compared with them, there is one",
+    ),
+    OTHER_SCORER: (
+        "update raw.run_requests set scorer = 'last_number'"
+        " where run_id = '{run}' and benchmark_id = 'jemhopqa'",
+        "run_requests",
+        "scorer: it is that of the benchmark in this version",
+    ),
+    "made-far-future": (
+        "update raw.answers set answered_at = 'infinity' where request_id = '{run}-answers-0'",
+        "answers",
+        "answered_at: it is a time from 1970-01-01 to 2100-01-01",
+    ),
+    "made-other-session": (
+        "update raw.answers set session_id = (select min(session_id) from raw.run_sessions"
+        " where model_id = 'google/gemma-3-270m') where request_id = '{run}-answers-0'",
+        "answers",
+        "session_id: a request is answered by the model that it asks",
+    ),
     MEASURED: (
         "update raw.answers set output_token_count = -1 where request_id = '{run}-jemhopqa-0'",
         "answers",
@@ -185,11 +220,16 @@ def builds(built_warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> B
             "select item_count, protocol_version from marts.dim_benchmarks"
             " where benchmark_id = 'jemhopqa'"
         ).fetchone()
-    made = [made_run(run) for run in (GOOD, *RAW_FAULTS, *(OTHER_DAMAGES.keys() - {MEASURED}))]
+    made = [
+        made_run(run)
+        for run in (GOOD, *RAW_FAULTS, *(OTHER_DAMAGES.keys() - {MEASURED, OTHER_SCORER}))
+    ]
+    scorers = {"jemhopqa": "character_f1"}
+    made.append(made_run(OTHER_SCORER, scorers=scorers, protocol_version=protocol_version))
     made.append(
         made_run(
             MEASURED,
-            scorers={"jemhopqa": "character_f1"},
+            scorers=scorers,
             item_count=item_count,
             protocol_version=protocol_version,
             item_set="real",
@@ -203,7 +243,7 @@ def builds(built_warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> B
     assert exit_code == 0, said[-8_000:]
     shutil.copy(store, folder / "undamaged.duckdb")
     with open_raw_store(store) as connection:
-        bring_no_json(connection)
+        bring_values(connection)
         for run, fault in RAW_FAULTS.items():
             table = fault.table.removeprefix("raw.")
             damage(connection, fault, fault.table, rows=rows_of(table, run), made_up=f"{run}-")

@@ -118,11 +118,17 @@ def test_a_link_to_nothing_is_named_with_its_target(tmp_path):
             opened(path)
 
 
-@pytest.mark.parametrize("command", ["report", "status"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("report", "sql from_nowhere", "export run folder", "status", "check", "load", "repair"),
+        *("measure", "import nowhere", "forget run --yes"),
+    ],
+)
 def test_a_command_ends_in_a_sentence(command, tmp_path):
     os.mkfifo(tmp_path / "odd.duckdb")
     said = subprocess.run(
-        [EVALWH, command],
+        [EVALWH, *command.split()],
         cwd=REPOSITORY,
         env={
             **os.environ,

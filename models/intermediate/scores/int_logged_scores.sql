@@ -12,6 +12,10 @@ logged_scores as (
     select * from {{ ref('stg_logged_scores') }}
 ),
 
+answers as (
+    select * from {{ ref('stg_answers') }}
+),
+
 main_scores as (
     select * from logged_scores
     where is_main
@@ -43,6 +47,8 @@ final as (
         on
             samples.request_id = main_scores.request_id
             and samples.item_hash = main_scores.item_hash
+    -- What was not answered is worth nothing, whatever the harness made of it: it has failed.
+    where samples.request_id in (select answers.request_id from answers)
 )
 
 select * from final

@@ -8,20 +8,13 @@ run_requests as (
     select * from {{ ref('stg_run_requests') }}
 ),
 
-answers as (
-    select * from {{ ref('stg_answers') }}
-),
-
-failures as (
-    select * from {{ ref('stg_failures') }}
-),
-
-translation_statistics as (
-    select * from {{ ref('stg_translation_statistics') }}
-),
-
-program_outcomes as (
-    select * from {{ ref('stg_program_outcomes') }}
+items as (
+    select
+        item_hash,
+        hash(
+            item_id, subset, cluster_id, target, golds, choices, gold_index
+        ) as content_hash
+    from {{ ref('stg_items') }}
 ),
 
 scorers as (
@@ -38,56 +31,101 @@ runs as (
     group by run_id
 ),
 
-measurements as (
+-- Whatever a score is made of, each row by its hash: counts and times would miss a value that was
+-- changed by hand.
+contents as (
     select
         request_id,
-        count(*) as measurement_count,
-        max(measured_at) as measured_at
-    from (
-        select
-            request_id,
-            measured_at
-        from translation_statistics
-        union all
-        select
-            request_id,
-            measured_at
-        from program_outcomes
-        where outcome != 'sandbox_error'
-    ) as measured
-    group by request_id
+        hash('answer', answered_at) as content_hash
+    from {{ ref('stg_answers') }}
+    union all
+    select
+        request_id,
+        hash('generation', completion_text, stop_reason, completion_token_ids) as content_hash
+    from {{ ref('stg_generations') }}
+    union all
+    select
+        request_id,
+        hash('log_likelihood', continuation_index, log_likelihood) as content_hash
+    from {{ ref('stg_log_likelihoods') }}
+    union all
+    select
+        request_id,
+        hash('failure', session_id) as content_hash
+    from {{ ref('stg_failures') }}
+    union all
+    select
+        request_id,
+        hash(
+            'translation', item_hash, measure_id, measure_version, match_counts, ngram_counts,
+            candidate_length, reference_length
+        ) as content_hash
+    from {{ ref('stg_translation_statistics') }}
+    union all
+    select
+        request_id,
+        hash('program', item_hash, measure_id, measure_version, outcome) as content_hash
+    from {{ ref('stg_program_outcomes') }}
+    union all
+    select
+        request_id,
+        hash('logged', item_hash, metric, is_main, logged_score, answer_text) as content_hash
+    from {{ ref('stg_logged_scores') }}
 ),
 
-failed_requests as (
-    select distinct request_id from failures
+asked as (
+    select
+        run_requests.run_id,
+        run_requests.benchmark_id,
+        run_requests.protocol_version,
+        run_requests.scorer,
+        run_requests.request_id,
+        hash(
+            run_requests.request_id, run_requests.item_hash, run_requests.sample_index,
+            run_requests.variant_index, run_requests.purpose, run_requests.target_token_ids,
+            items.content_hash
+        ) as request_hash
+    from run_requests
+    left join items on run_requests.item_hash = items.item_hash
+),
+
+hashed as (
+    select
+        run_id,
+        benchmark_id,
+        protocol_version,
+        scorer,
+        1 as request_count,
+        request_hash as content_hash
+    from asked
+    union all
+    select
+        asked.run_id,
+        asked.benchmark_id,
+        asked.protocol_version,
+        asked.scorer,
+        0 as request_count,
+        hash(asked.request_hash, contents.content_hash) as content_hash
+    from asked
+    inner join contents on asked.request_id = contents.request_id
 ),
 
 counted as (
     select
-        run_requests.run_id,
-        run_requests.benchmark_id,
-        run_requests.protocol_version,
-        run_requests.scorer as scorer_id,
-        {{ run_benchmark_id('run_requests') }} as run_benchmark_id,
-        count(*) as request_count,
-        count(answers.request_id) as answer_count,
-        count(failed_requests.request_id) as failure_count,
-        coalesce(sum(measurements.measurement_count), 0) as measurement_count,
-        greatest(max(answers.answered_at), max(measurements.measured_at)) as changed_at
-    from run_requests
-    left join answers on run_requests.request_id = answers.request_id
-    left join failed_requests on run_requests.request_id = failed_requests.request_id
-    left join measurements on run_requests.request_id = measurements.request_id
-    group by
-        run_requests.run_id,
-        run_requests.benchmark_id,
-        run_requests.protocol_version,
-        run_requests.scorer
+        hashed.run_id,
+        hashed.benchmark_id,
+        hashed.protocol_version,
+        hashed.scorer as scorer_id,
+        {{ run_benchmark_id('hashed') }} as run_benchmark_id,
+        sum(hashed.request_count)::bigint as request_count,
+        bit_xor(hashed.content_hash) as content_hash
+    from hashed
+    group by hashed.run_id, hashed.benchmark_id, hashed.protocol_version, hashed.scorer
 ),
 
 -- The only way of what was measured into scores: what is set aside does not pass. A piece whose
--- counts and newest answer or measurement are what they were holds what it held: the raw store
--- grows, and what is forgotten comes back with a later time.
+-- rows are what they were holds what it held, for as long as DuckDB hashes alike: versions that do
+-- not have all pieces computed again.
 final as (
     select
         counted.run_benchmark_id,
@@ -106,13 +144,8 @@ final as (
         scorers.aggregation,
         counted.request_count,
         concat_ws(
-            ' ',
-            'protocol ' || counted.protocol_version || ':',
-            counted.request_count,
-            counted.answer_count,
-            counted.failure_count,
-            counted.measurement_count,
-            epoch_us(counted.changed_at)
+            ' ', 'protocol ' || counted.protocol_version || ':', counted.request_count,
+            counted.content_hash
         ) as content_key
     from counted
     inner join runs on counted.run_id = runs.run_id

@@ -122,6 +122,10 @@ answered as (
     select
         answers.request_id,
         requests.kind,
+        requests.model_id,
+        requests.model_revision,
+        requests.tokenizer_id,
+        answers.session_id,
         len(requests.continuations) as continuation_count
     from {{ ref('stg_answers') }} as answers
     left join {{ ref('stg_requests') }} as requests
@@ -153,6 +157,49 @@ answers_with_contents as (
         or contents.completion_count != if(answered.kind = 'generation', 1, 0)
         or contents.log_likelihood_count != answered.continuation_count
         or contents.last_index != answered.continuation_count - 1
+),
+
+-- Of answers without a request or a session is said that.
+answers_of_others as (
+    select
+        answered.request_id,
+        concat_ws(
+            ', ', sessions.model_id, sessions.model_revision, sessions.tokenizer_id
+        ) as model_of_session
+    from answered
+    inner join {{ ref('stg_run_sessions') }} as sessions
+        on answered.session_id = sessions.session_id
+    where
+        answered.model_id != sessions.model_id
+        or answered.model_revision != sessions.model_revision
+        or answered.tokenizer_id != sessions.tokenizer_id
+),
+
+-- All versions of a protocol together: a session does not say under which it asked.
+planned as (
+    select
+        run_id,
+        benchmark_id,
+        count(distinct request_id) as request_count
+    from {{ ref('stg_run_requests') }}
+    group by run_id, benchmark_id
+),
+
+planned_of_sessions as (
+    select
+        session_ends.session_id,
+        session_ends.request_count as needed_count,
+        coalesce(sum(planned.request_count), 0) as planned_count
+    from {{ ref('stg_run_session_ends') }} as session_ends
+    inner join {{ ref('stg_run_sessions') }} as run_sessions
+        on session_ends.session_id = run_sessions.session_id
+    left join planned
+        on
+            run_sessions.run_id = planned.run_id
+            and list_contains(run_sessions.benchmark_ids, planned.benchmark_id)
+    -- Of a session that was put together again, not all benchmarks are known.
+    where not contains(run_sessions.configuration::varchar, '"restored_from"')
+    group by session_ends.session_id, session_ends.request_count
 ),
 
 -- One request asks for a sample, so that it is one row of scores.
@@ -192,7 +239,9 @@ run_models as (
         run_id,
         any_value(model_id) as model_id,
         any_value(model_revision) as model_revision,
-        any_value(tokenizer_id) as tokenizer_id
+        any_value(tokenizer_id) as tokenizer_id,
+        any_value(item_set) as item_set,
+        any_value(protocol) as protocol
     from {{ ref('stg_run_sessions') }}
     group by run_id
 ),
@@ -205,6 +254,10 @@ alone as (
         requests.kind,
         items.benchmark_id as benchmark_of_item,
         items.gold_index,
+        len(items.golds) as gold_count,
+        items.item_set as item_set_of_item,
+        run_models.item_set as item_set_of_run,
+        benchmarks.scorer_id as scorer_of_benchmark,
         scorers.scorer_kind,
         case
             when scorers.scorer_kind = 'logged' then requests.kind
@@ -225,8 +278,23 @@ alone as (
     inner join {{ ref('stg_items') }} as items on run_requests.item_hash = items.item_hash
     inner join {{ ref('stg_scorers') }} as scorers on run_requests.scorer = scorers.scorer_id
     inner join run_models on run_requests.run_id = run_models.run_id
+    -- The register has the scorer of what is asked now, and nothing of other protocols and versions.
+    left join {{ ref('stg_benchmarks') }} as benchmarks
+        on
+            run_requests.benchmark_id = benchmarks.benchmark_id
+            and run_requests.protocol_version = benchmarks.protocol_version
+            and run_models.protocol = 'reference'
+            and run_models.item_set != 'imported'
     where
-        items.benchmark_id != run_requests.benchmark_id
+        items.item_set != run_models.item_set
+        or run_requests.scorer != benchmarks.scorer_id
+        or (
+            -- What these compare an answer with; others read the target, or know no answer.
+            run_requests.scorer in ('any_alias', 'last_number')
+            and len(items.golds) = 0
+            and run_models.item_set != 'imported'
+        )
+        or items.benchmark_id != run_requests.benchmark_id
         or requests.model_id != run_models.model_id
         or requests.model_revision != run_models.model_revision
         or requests.tokenizer_id != run_models.tokenizer_id
@@ -344,6 +412,63 @@ final as (
         ) }}
     from alone
     where purpose = 'answer' and kind != kind_to_score
+    union all
+    select
+        {{ broken_record(
+            'run_requests',
+            "'scorer: it is that of the benchmark in this version'",
+            ['run_id', 'benchmark_id', 'protocol_version', 'item_hash', 'request_id'],
+            "scorer || ', not ' || scorer_of_benchmark",
+            version
+        ) }}
+    from alone
+    where scorer != scorer_of_benchmark
+    union all
+    select
+        {{ broken_record(
+            'items',
+            "'golds: where an answer is compared with them, there is one'",
+            ['item_hash'],
+            "scorer || ' of none'",
+            version
+        ) }}
+    from alone
+    where
+        gold_count = 0
+        and item_set_of_run != 'imported'
+        and scorer in ('any_alias', 'last_number')
+    union all
+    select
+        {{ broken_record(
+            'run_sessions',
+            "'item_set: the items of a run are of its set'",
+            ['run_id'],
+            "item_set_of_item || ' in a run of ' || item_set_of_run",
+            version
+        ) }}
+    from alone
+    where item_set_of_item != item_set_of_run
+    union all
+    select
+        {{ broken_record(
+            'answers',
+            "'session_id: a request is answered by the model that it asks'",
+            ['request_id'],
+            'model_of_session',
+            request
+        ) }}
+    from answers_of_others
+    union all
+    select
+        {{ broken_record(
+            'run_session_ends',
+            "'request_count: the run has as many requests as the session needed'",
+            ['session_id'],
+            "planned_count || ' of ' || needed_count",
+            {'session_id': 'session_id'}
+        ) }}
+    from planned_of_sessions
+    where planned_count < needed_count
     union all
     select
         {{ broken_record(

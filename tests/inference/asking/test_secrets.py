@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import duckdb
 import pytest
 from aiohttp import web
 
-from inference.asking.credentials import address_of, hide
+from inference.asking.credentials import address_of, hide, longest_first
 from inference.asking.endpoints import KEPT_ARGUMENTS
 from inference.asking.serving import secrets_among
 from inference.errors import RunError
@@ -90,6 +92,36 @@ def assert_nothing_is_planted(folder, *texts):
     for name, text in [*everything_kept(folder), *enumerate(texts)]:
         for secret in PLANTED:
             assert secret not in text, (name, secret)
+
+
+SPELLINGS = {
+    "as it is": str,
+    "address": lambda text: quote(text, safe=""),
+    "address in small letters": lambda text: quote(text, safe="").lower(),
+    "form": quote_plus,
+    "address, every letter": lambda text: "".join(f"%{byte:02X}" for byte in text.encode()),
+    "JSON": json.dumps,
+    "JSON, every letter": lambda text: "".join(f"\\u{ord(one):04x}" for one in text),
+    "JSON in JSON": lambda text: json.dumps(json.dumps(text)),
+    "JSON in an address": lambda text: quote(json.dumps(text)),
+    "address twice": lambda text: quote(quote(text, safe=""), safe=""),
+    "Base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "Base64 of addresses": lambda text: base64.urlsafe_b64encode(text.encode()).decode(),
+    "Base64 in an address": lambda text: quote(base64.b64encode(text.encode()).decode()),
+}
+
+
+@pytest.mark.parametrize("spelt", SPELLINGS.values(), ids=SPELLINGS)
+@pytest.mark.parametrize("secret", [PASSWORD, 'pl?>"\\ä+ 100%ted', TOKEN])
+def test_a_secret_is_hidden_however_it_is_spelt(secret, spelt):
+    secrets = longest_first({secret, "another"})
+    said = spelt(secret)
+    # Around it may be quotation marks and padding, nothing of itself.
+    around = r"""(?:[\\"=]|%22|%3D)*"""
+    hidden = rf"{around}\*\*\*{around}"
+    text = hide(f"a {said} b + 50% c\\d {said}", secrets)
+    assert re.fullmatch(rf"a {hidden} b \+ 50% c\\d {hidden}", text)
+    assert re.fullmatch(rf"a {hidden}", hide(f"a {said[: len(said) // 2]}", secrets))
 
 
 def refuse_with_an_echo(stub):
@@ -206,7 +238,7 @@ def test_nothing_that_opens_a_server_is_on_the_list_of_what_is_kept():
 def test_options_of_a_server_that_are_secret_are_found():
     assert secrets_among(
         ["--api-key", "one", "--dtype", "float32", "--admin-api-key=two", "--ssl-keyfile-password"]
-    ) == ("one", "two")
+    ) == longest_first({"one", "two"})
 
 
 @pytest.mark.slow(seconds=2)

@@ -272,6 +272,18 @@ def test_a_target_is_read_so_that_the_logged_accuracy_comes_out(tmp_path, target
     assert gold == (1 if scorer == "most_likely_choice" else None)
 
 
+@pytest.mark.parametrize("bad", [{"target": "elsewhere"}, {"target": "7"}, {"acc": 0.0}])
+def test_a_target_that_does_not_fit_where_others_do_is_named(tmp_path, bad):
+    lines = [choice(doc_id=number, **bad if number == 2 else {}) for number in range(4)]
+    path = write_samples(tmp_path, *lines)
+    with pytest.raises(SamplesFileError, match=r"line 3: the target is not .* 3 of 4 lines; mend"):
+        import_samples(path, tmp_path / "shards", model_id="example/model")
+    done = import_samples(
+        path, tmp_path / "shards", model_id="example/model", scorers={"task": "as_logged"}
+    )
+    assert done.scorer == "as_logged"
+
+
 def test_no_mass_is_a_log_likelihood_and_no_number_is_a_failure(tmp_path):
     path = write_samples(
         tmp_path,
@@ -319,7 +331,10 @@ def test_targets_of_several_texts_are_read_back():
         ),
         (choice(doc={"question": "\ud800"}), r"line 1 has half a character \('\\ud800'\)"),
         (choice(acc=10**400), "line 1 is not shaped .* int too large"),
-        (choice(doc_id=None), "line 1 .* doc_id is None, which is no text"),
+        (choice(doc_id=None), "line 1 .* doc_id is None, which is neither a number from 0 nor"),
+        (choice(doc_id=-1), "line 1 .* doc_id is -1, which is neither a number from 0 nor"),
+        (choice(doc_id=True), "line 1 .* doc_id is True, which is neither a number from 0 nor"),
+        (choice(doc_id=1.0), "line 1 .* doc_id is 1.0, which is neither a number from 0 nor"),
         (choice(filter=["a"]), "line 1 .* filter is .*, which is no text"),
         (choice(arguments="Q"), "line 1 .* arguments are 'Q', which is no list"),
         ("[" * 100_000, "line 1 is no JSON"),

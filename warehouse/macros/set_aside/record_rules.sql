@@ -13,6 +13,7 @@
                 ('gpu_names', 'gpu_names is null or list_count(gpu_names) = len(gpu_names)', 'none of its elements is null'),
                 ('configuration', 'configuration is null or json_valid(configuration)', 'it is JSON'),
                 ('configuration', "configuration is null or case when json_valid(configuration) then json_type(configuration) = 'OBJECT' end", 'it is a JSON object'),
+                ('started_at', "started_at is null or started_at between '1970-01-01 00:00:00+00'::timestamptz and '2100-01-01 00:00:00+00'::timestamptz", 'it is a time from 1970-01-01 to 2100-01-01'),
             ],
         },
         'run_session_ends': {
@@ -21,6 +22,7 @@
                 ('request_count', "request_count is null or request_count::double <= 'infinity'::double and request_count >= 0", 'it is a number, at least 0'),
                 ('answered_count', "answered_count is null or answered_count::double <= 'infinity'::double and answered_count >= 0", 'it is a number, at least 0'),
                 ('failed_count', "failed_count is null or failed_count::double <= 'infinity'::double and failed_count >= 0", 'it is a number, at least 0'),
+                ('finished_at', "finished_at is null or finished_at between '1970-01-01 00:00:00+00'::timestamptz and '2100-01-01 00:00:00+00'::timestamptz", 'it is a time from 1970-01-01 to 2100-01-01'),
                 ('request_count', 'answered_count + failed_count <= request_count', 'no more requests were answered or given up than the session needed'),
             ],
         },
@@ -75,6 +77,7 @@
                 ('cached_token_count', "cached_token_count is null or cached_token_count::double <= 'infinity'::double and cached_token_count >= 0 and cached_token_count <= 2147483647", 'it is a number, at least 0, at most 2147483647'),
                 ('attempt_count', "attempt_count is null or attempt_count::double <= 'infinity'::double and attempt_count >= 1", 'it is a number, at least 1'),
                 ('latency_seconds', "latency_seconds is null or latency_seconds::double <= 'infinity'::double and latency_seconds >= 0 and isfinite(latency_seconds)", 'it is a number, at least 0, finite'),
+                ('answered_at', "answered_at is null or answered_at between '1970-01-01 00:00:00+00'::timestamptz and '2100-01-01 00:00:00+00'::timestamptz", 'it is a time from 1970-01-01 to 2100-01-01'),
             ],
         },
         'generations': {
@@ -96,6 +99,7 @@
             'key': ['request_id', 'session_id'],
             'rules': [
                 ('attempt_count', "attempt_count is null or attempt_count::double <= 'infinity'::double and attempt_count >= 1", 'it is a number, at least 1'),
+                ('failed_at', "failed_at is null or failed_at between '1970-01-01 00:00:00+00'::timestamptz and '2100-01-01 00:00:00+00'::timestamptz", 'it is a time from 1970-01-01 to 2100-01-01'),
             ],
         },
         'translation_statistics': {
@@ -108,6 +112,7 @@
                 ('candidate_length', "candidate_length is null or candidate_length::double <= 'infinity'::double and candidate_length >= 0 and candidate_length <= 10000000", 'it is a number, at least 0, at most 10000000'),
                 ('reference_length', "reference_length is null or reference_length::double <= 'infinity'::double and reference_length >= 0 and reference_length <= 10000000", 'it is a number, at least 0, at most 10000000'),
                 ('sentence_bleu', "sentence_bleu is null or sentence_bleu::double <= 'infinity'::double and sentence_bleu >= 0 and sentence_bleu <= 1.000000001", 'it is a number, at least 0, at most 1.000000001'),
+                ('measured_at', "measured_at is null or measured_at between '1970-01-01 00:00:00+00'::timestamptz and '2100-01-01 00:00:00+00'::timestamptz", 'it is a time from 1970-01-01 to 2100-01-01'),
                 ('match_counts', 'len(match_counts) = 4', 'there are four, for lengths 1 to 4'),
                 ('ngram_counts', 'len(ngram_counts) = 4', 'there are four, for lengths 1 to 4'),
                 ('match_counts', 'len(list_filter(list_zip(match_counts, ngram_counts), lambda one: one[1] > one[2])) = 0', 'no more n-grams match than there are'),
@@ -119,6 +124,7 @@
             'rules': [
                 ('outcome', "outcome is null or outcome in ('passed', 'failed', 'timed_out', 'killed_memory', 'sandbox_error')", "it is one of 'passed', 'failed', 'timed_out', 'killed_memory', 'sandbox_error'"),
                 ('wall_seconds', "wall_seconds is null or wall_seconds::double <= 'infinity'::double and wall_seconds >= 0 and isfinite(wall_seconds)", 'it is a number, at least 0, finite'),
+                ('measured_at', "measured_at is null or measured_at between '1970-01-01 00:00:00+00'::timestamptz and '2100-01-01 00:00:00+00'::timestamptz", 'it is a time from 1970-01-01 to 2100-01-01'),
             ],
         },
         'logged_scores': {
