@@ -7,16 +7,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
-import tokenizers
-from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from inference.errors import SandboxError
 from inference.exchange.importing import import_samples, sample_files
 from inference.measuring.measure import measure
-from inference.planning.declarations import BENCHMARKS
 from inference.planning.tokenizers import Tokenizer, read_tokenizer
 from tests.dbt_project import BUILT, REPOSITORY, Parsed, dbt_environment, run_dbt
 from tests.shared import made_once, shared_folder
+from tests.small_tokenizer import write_tokenizer
 from warehouse.loading import load
 
 if TYPE_CHECKING:
@@ -75,22 +73,9 @@ def built_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a small byte-level tokenizer, trained on the demonstration items."""
-    tokenizer = tokenizers.Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    texts = [path.read_text(encoding="utf-8") for path in BENCHMARKS.glob("*/demo/*.json*")]
-    # Letters after a space are one token each, as in every tokenizer of a language model.
-    texts += ["Answer: A\nAnswer: B\nAnswer: C\nAnswer: D\n"] * 20
-    trainer = trainers.BpeTrainer(
-        vocab_size=2000,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    folder = tmp_path_factory.mktemp("tokenizer")
-    tokenizer.save(str(folder / "tokenizer.json"))
-    (folder / "config.json").write_text('{"model_type": "llama"}', encoding="utf-8")
+    """A folder with the small tokenizer."""
+    folder = tmp_path_factory.mktemp("tokenizers") / "small"
+    write_tokenizer(folder)
     return folder
 
 

@@ -7,10 +7,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +17,7 @@ import psutil
 import pyarrow as pa
 import pytest
 
+from tests.trap import listening
 from tests.warehouse import hostile_statements
 from warehouse.door import Limits, asked, read
 from warehouse.errors import QueryError, WarehouseMissingError
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 EVALWH = Path(sys.executable).parent / "evalwh"
 SECRET = "what-only-its-owner-may-read"
-LIMITS = Limits(seconds=2, memory="300MB", spill="100MB", thread_count=2)
+LIMITS = Limits(seconds=1, memory="300MB", spill="100MB", thread_count=2)
 PATIENCE_SECONDS = 3
 """What a machine with other work may add to a time limit."""
 
@@ -65,25 +64,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def hits() -> Iterator[tuple[str, list[str]]]:
     """The address of a server, and the paths that it was asked for."""
-    asked: list[str] = []
-
-    class Counter(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_error(404)
-
-        do_HEAD = do_PUT = do_POST = do_GET
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Counter)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", asked
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with listening() as trap:
+        yield trap
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -91,7 +73,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def outcome(statement: str, limits: Limits) -> str:
-    """What a statement comes to, as text; and the door is as it was."""
+    """What a statement comes to, as text, within its time."""
     began = time.monotonic()
     try:
         said = f"rows: {read(statement, limits).slice(0, 9).to_pylist()}"
@@ -99,10 +81,17 @@ def outcome(statement: str, limits: Limits) -> str:
         said = f"refused: {error}"
     took = time.monotonic() - began
     assert took < limits.seconds + PATIENCE_SECONDS, f"{statement[:80]!r} took {took} s"
+    return said
+
+
+def assert_as_it_was(folder: Path, before: dict[str, str]) -> None:
+    """No file is changed, new or left, no process is left, and the door answers."""
+    assert digests(folder) == before
+    assert list((folder.parent / "spill").iterdir()) == []
+    assert not psutil.Process().children(recursive=True)
     with asked("select 1 as one", "csv") as answer:
         assert b"".join(answer.pieces()) == b"one\n1\n"
         assert answer.outcome()["row_count"] == 1
-    return said
 
 
 def table(name: str) -> tuple[str, ...]:
@@ -132,8 +121,7 @@ def test_no_statement_writes_reads_a_file_or_reaches_a_network(name, folder, hit
         said = dict(
             zip(statements, workers.map(lambda s: outcome(s, limits), statements), strict=True)
         )
-    assert digests(folder) == before
-    assert list((folder.parent / "spill").iterdir()) == []
+    assert_as_it_was(folder, before)
     assert asked == []
     assert table_of_python.num_rows == 1
     for statement, words in said.items():
@@ -143,7 +131,6 @@ def test_no_statement_writes_reads_a_file_or_reaches_a_network(name, folder, hit
         elif name == "HARMLESS":
             assert not words.startswith("refused: INTERNAL"), statement
         assert "Traceback" not in words
-    assert not psutil.Process().children(recursive=True)
 
 
 @pytest.mark.slow(seconds=60)
@@ -157,9 +144,7 @@ def test_no_statement_outlives_its_limits(kind, folder) -> None:
     )
     with ThreadPoolExecutor(6) as workers:
         said = list(workers.map(lambda statement: outcome(statement, LIMITS), statements))
-    assert digests(folder) == before
-    assert list((folder.parent / "spill").iterdir()) == []
-    assert not psutil.Process().children(recursive=True)
+    assert_as_it_was(folder, before)
     refusals = [words.partition(": ")[2] for words in said if words.startswith("refused")]
     assert len(refusals) > len(said) / 2
     for words in refusals:
