@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,11 +20,19 @@ from tests.small_tokenizer import write_tokenizer
 from warehouse.loading import load
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 
 LOGGED_ELSEWHERE = REPOSITORY / "tests" / "inference" / "exchange" / "lm_eval_samples"
 """What lm-evaluation-harness 0.4.13 logged of a made-up model on a few documents of our own."""
+
+
+UNMARKED_SECONDS = 2.0
+"""What takes longer is to be marked `slow`: such tests go first, and `make test-fast` does without.
+
+A second is meant; machines differ.
+"""
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -39,6 +49,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def seconds(item: pytest.Item) -> float:
     """About how long the item and what shares its fixtures take; 0 if it is not slow."""
     return max((mark.kwargs.get("seconds", 1) for mark in item.iter_markers("slow")), default=0)
+
+
+def unmarked(reports: Iterable[object]) -> list[str]:
+    """What took more than `UNMARKED_SECONDS`, with or without its fixtures, and is not marked."""
+    took: Counter[str] = Counter()
+    for report in reports:
+        if isinstance(report, pytest.TestReport) and "slow" not in report.keywords:
+            took[report.nodeid] += report.duration
+    return [
+        f"{seconds:.0f} s, and not marked as slow: {name}"
+        for name, seconds in took.most_common()
+        if seconds > UNMARKED_SECONDS
+    ]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which marks are missing; on a busy machine, more than there are."""
+    for line in unmarked(chain.from_iterable(terminalreporter.stats.values())):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session", autouse=True)
