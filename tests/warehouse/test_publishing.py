@@ -109,9 +109,11 @@ def world(built_warehouse: Path, tmp_path: Path) -> World:
 
 @pytest.fixture(scope="module")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, str]:
-    """A world in which a seed has been brought in and nothing else, and what dbt said of that."""
+    """A world with a seed and nothing else, not even a folder before; and what dbt said of it."""
     folder = tmp_path_factory.mktemp("seeded")
-    world = World(copy_project(folder), folder / "warehouse.duckdb", dbt_environment(folder))
+    path = folder / "not" / "there" / "warehouse.duckdb"
+    environment = dbt_environment(folder) | {"EVALWH_WAREHOUSE": str(path)}
+    world = World(copy_project(folder), path, environment)
     said = world.dbt("seed", "--select", "panels")
     assert said.returncode == 0, said.stdout[-4000:]
     return world, said.stdout
@@ -334,6 +336,11 @@ def test_tables_without_rows_are_not_published(world):
     assert "Not published: tables without rows" in built.stdout
     assert world.seen() == before
     assert world.left_beside() == set()
+
+
+def test_dbt_makes_the_folder_of_the_warehouse(seeded):
+    world, _ = seeded
+    assert building_path(world.path).exists()
 
 
 def test_a_first_build_that_is_not_whole_is_not_published(seeded):
