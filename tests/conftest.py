@@ -14,7 +14,7 @@ from inference.errors import SandboxError
 from inference.exchange.importing import import_samples, sample_files
 from inference.measuring.measure import measure
 from inference.planning.tokenizers import Tokenizer, read_tokenizer
-from tests.dbt_project import BUILT, REPOSITORY, Parsed, dbt_environment, run_dbt
+from tests.dbt_project import BUILT, REPOSITORY, SAID, Parsed, dbt_environment, run_dbt
 from tests.shared import made_once, shared_folder
 from tests.small_tokenizer import write_tokenizer
 from warehouse.loading import load
@@ -88,6 +88,7 @@ def build(directory: Path) -> None:
         measure(directory / "shards", store, lambda *_: None)
     said = run_dbt("build", env=dbt_environment(directory))
     assert said.returncode == 0, said.stdout[-8_000:]
+    (directory / SAID).write_text(said.stdout, encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,9 @@ READ_BY_DBT = (
 BUILT = "built_warehouse"
 """Folder of a worker's copy of the one build that its tests share."""
 
+SAID = "said.txt"
+"""In it, what dbt said of that build."""
+
 
 class Parsed:
     """The project as dbt parsed it, which takes longer than building most of what a test needs."""
