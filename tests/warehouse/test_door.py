@@ -172,6 +172,7 @@ def evalwh(*arguments: str, **options: object) -> subprocess.CompletedProcess[st
     )
 
 
+@pytest.mark.slow(seconds=1)
 def test_files_are_read_where_they_are_allowed(folder) -> None:
     statement = f"select a from read_csv('{folder}/secret.csv')"
     assert evalwh(statement).returncode == 1
@@ -184,6 +185,7 @@ def test_files_are_read_where_they_are_allowed(folder) -> None:
     assert SECRET not in refused.stdout + refused.stderr
 
 
+@pytest.mark.slow(seconds=2)
 def test_what_is_allowed_leads_to_nothing_else(folder) -> None:
     (folder / "open").mkdir()
     (folder / "open" / "rows.csv").write_text("a\n1\n")
@@ -202,6 +204,7 @@ def test_what_is_allowed_leads_to_nothing_else(folder) -> None:
         assert SECRET not in result.stdout + result.stderr
 
 
+@pytest.mark.slow(seconds=1)
 def test_allowed_files_cannot_be_written(folder) -> None:
     if not landlock_is_here():
         pytest.skip("this system has no Landlock")
@@ -224,6 +227,7 @@ def landlock_is_here() -> bool:
     return subprocess.run([sys.executable, "-c", probe, "/"], check=False).returncode == 0
 
 
+@pytest.mark.slow(seconds=3)
 def test_a_limit_is_named_by_the_error_and_can_be_raised(folder) -> None:
     with pytest.raises(QueryError, match="time limit of 1 s; --timeout"):
         read("select count(*) from range(1000000000000)", Limits(seconds=1))
@@ -236,6 +240,7 @@ def test_a_limit_is_named_by_the_error_and_can_be_raised(folder) -> None:
         read("select 1", Limits(memory="lots"))
 
 
+@pytest.mark.slow(seconds=1)
 def test_an_answer_is_not_larger_than_it_may_be(folder) -> None:
     with pytest.raises(QueryError, match="more than 10 rows"):
         read("from range(11)", Limits(row_count=10))
@@ -265,6 +270,7 @@ def wait_until(condition, seconds: float = 10) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow(seconds=6)
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize(
     "statement", ["select count(*) from range(1000000000000)", "select lpad('x', 2000000000, 'y')"]
@@ -321,6 +327,7 @@ def test_a_closed_pipe_ends_the_query(folder) -> None:
     wait_until(lambda: not keeper.is_running())
 
 
+@pytest.mark.slow(seconds=6)
 def test_a_reader_who_pauses_is_waited_for(folder) -> None:
     with subprocess.Popen(
         [

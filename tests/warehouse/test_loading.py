@@ -156,6 +156,7 @@ def test_a_table_with_other_columns_is_no_shard(folder):
         write_shard(folder, "session", 0, "answers", pa.table({"request_id": ["a"]}))
 
 
+@pytest.mark.slow(seconds=3)
 def test_loading_twice_at_once_loads_once(folder, store):
     for number in range(30):
         write(folder, number, number * 10)
@@ -253,6 +254,7 @@ def test_what_is_named_like_a_shard_and_cannot_be_read_is_named_and_left(folder,
     assert len(list(shard_files(folder))) == 3
 
 
+@pytest.mark.slow(seconds=1)
 def test_a_store_or_log_that_is_lost_is_filled_again_from_what_was_loaded(asked_store, tmp_path):
     folder, store = tmp_path / "shards", tmp_path / "lost.duckdb"
     shutil.copytree(asked_store.parent / "loaded", folder)

@@ -73,6 +73,7 @@ def items_of(benchmark_id, cache):
     return benchmark, split_items(items, benchmark.few_shot)
 
 
+@pytest.mark.slow(seconds=15)
 @needs_mirror
 @pytest.mark.parametrize(("benchmark_id", "second", "expected"), REQUEST_HASHES)
 def test_zero_shot_requests_hash_to_the_reference(benchmark_id, second, expected, cache):
@@ -94,6 +95,7 @@ def test_zero_shot_requests_hash_to_the_reference(benchmark_id, second, expected
     assert hashlib.sha256(json.dumps(requests, sort_keys=True).encode()).hexdigest() == expected
 
 
+@pytest.mark.slow(seconds=15)
 @needs_mirror
 @pytest.mark.parametrize("benchmark_id", ITEM_COUNTS)
 def test_there_are_as_many_items_as_the_protocol_says(benchmark_id, cache):
@@ -101,6 +103,7 @@ def test_there_are_as_many_items_as_the_protocol_says(benchmark_id, cache):
     assert len(items.test) == ITEM_COUNTS[benchmark_id]
 
 
+@pytest.mark.slow(seconds=15)
 @needs_mirror
 @pytest.mark.parametrize("benchmark_id", DRAWS)
 def test_the_first_draw_is_the_references(benchmark_id, cache):
