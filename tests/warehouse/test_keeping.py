@@ -24,6 +24,8 @@ from warehouse.records import TABLES
 from warehouse.repairing import repair
 from warehouse.shard_files import shard_files
 
+pytestmark = pytest.mark.slow(seconds=60)
+
 EVALWH = str(Path(sys.executable).parent / "evalwh")
 
 
@@ -90,7 +92,6 @@ def only(names: list[tuple]) -> list[str]:
     return [name for (name,) in names]
 
 
-@pytest.mark.slow(seconds=2)
 def test_nothing_is_wrong_with_what_was_loaded(kept):
     assert kept.found() == []
     said = kept.evalwh("check")
@@ -143,7 +144,6 @@ def test_what_is_wrong_in_the_raw_store_is_named(statement, kept):
     assert any(one.startswith(place) and said in one for one in kept.found())
 
 
-@pytest.mark.slow(seconds=2)
 def test_what_is_wrong_is_named_with_run_and_benchmark(kept):
     kept.rows(
         "delete from raw.generations where request_id in (select request_id from raw.run_requests"
@@ -184,7 +184,6 @@ LOST = (
 )
 
 
-@pytest.mark.slow(seconds=30)
 @pytest.mark.parametrize("table", LOST)
 def test_rows_that_are_lost_are_fetched_back_from_shards(table, kept, whole):
     assert whole[table]
@@ -194,7 +193,6 @@ def test_rows_that_are_lost_are_fetched_back_from_shards(table, kept, whole):
     assert kept.content() == whole
 
 
-@pytest.mark.slow(seconds=4)
 def test_items_that_no_shard_has_are_read_again(kept):
     before = kept.content()
     for file in list(shard_files(kept.shards / "loaded")):
