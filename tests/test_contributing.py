@@ -148,6 +148,7 @@ def followed(
     return Followed(project, data, printed, call_counts)
 
 
+@pytest.mark.slow(seconds=45)
 def test_a_benchmark_is_planned_and_asked_with_its_prompts(followed: Followed) -> None:
     planned, _, printed = followed.printed[0].partition("3 requests, 0 answered before, 3 now")
     assert re.search(r"^prefecture_capitals +3 +3 +0 ", planned, re.MULTILINE)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.dbt_project import REPOSITORY, dbt_environment, run_dbt_commands
 
-pytestmark = pytest.mark.slow(seconds=40)
+pytestmark = pytest.mark.slow(seconds=15)
 
 Rows = dict[str, list[dict]]
 

@@ -110,7 +110,7 @@ def test_there_are_at_least_a_hundred_statements_and_bombs() -> None:
     assert len(set(statements)) == len(statements) > 100
 
 
-@pytest.mark.slow(seconds=60)
+@pytest.mark.slow(seconds=45)
 @pytest.mark.parametrize("name", ["WRITING", "READING", "REACHING", "SETTING", "HARMLESS"])
 @pytest.mark.usefixtures("unharmed")
 def test_no_statement_writes_reads_a_file_or_reaches_a_network(name, folder, hits) -> None:
@@ -137,7 +137,7 @@ def test_no_statement_writes_reads_a_file_or_reaches_a_network(name, folder, hit
         assert "Traceback" not in words
 
 
-@pytest.mark.slow(seconds=60)
+@pytest.mark.slow(seconds=45)
 @pytest.mark.parametrize("kind", ["bombs", "long"])
 @pytest.mark.usefixtures("unharmed")
 def test_no_statement_outlives_its_limits(kind) -> None:

@@ -24,7 +24,7 @@ from warehouse.records import TABLES
 from warehouse.repairing import repair
 from warehouse.shard_files import shard_files
 
-pytestmark = pytest.mark.slow(seconds=60)
+pytestmark = pytest.mark.slow(seconds=45)
 
 EVALWH = str(Path(sys.executable).parent / "evalwh")
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.slow(seconds=60)
+pytestmark = pytest.mark.slow(seconds=140)
 
 KILL_COUNT = int(os.environ.get("EVALWH_BUILD_KILLS", "4"))
 
@@ -158,7 +158,6 @@ def kill_after(process: subprocess.Popen[str], share: float) -> None:
     process.communicate()
 
 
-@pytest.mark.slow(seconds=50)
 def test_killed_builds_stop_no_reader_and_are_never_seen(world, tmp_path):
     before = world.seen()
     written = world.path.read_bytes()

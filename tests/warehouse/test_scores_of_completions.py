@@ -187,7 +187,7 @@ def hostile_samples(scorer: str) -> list[Sample]:
     return samples[::10] if scorer in SLOW else samples
 
 
-pytestmark = pytest.mark.slow(seconds=60)
+pytestmark = pytest.mark.slow(seconds=40)
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from warehouse.shard_files import SCHEMAS, shard_files
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.slow(seconds=120)
+pytestmark = pytest.mark.slow(seconds=45)
 
 MEASURED = "made-real"
 """A run of all items of the smallest benchmark: its score is preferred to the published one."""

@@ -14,7 +14,7 @@ from warehouse.raw_store import open_raw_store
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.slow(seconds=35)
+pytestmark = pytest.mark.slow(seconds=15)
 
 RUN = "model_0-00000000"
 
