@@ -56,13 +56,13 @@ def start_dbt(
 
 
 def run_dbt_commands(
-    commands: list[list[str]], *, env: dict[str, str]
+    commands: list[list[str]], *, project_dir: Path | None = None, env: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
     """As `run_dbt`, several commands one after the other; the first that fails is the last.
 
     They share a process: most of what a command takes that only reads is to load dbt.
     """
-    project = _prepared(env)
+    project = _prepared(env, project_dir)
     program = (sys.executable, "-c", COMMANDS, json.dumps(commands))
     return _finished(_started(*program, project=project, env=env))
 

@@ -17,7 +17,7 @@ import pytest
 
 from app import marts
 from app.snapshot import SourceState, open_snapshot
-from tests.dbt_project import copy_project, dbt_environment, run_dbt, start_dbt
+from tests.dbt_project import copy_project, dbt_environment, run_dbt, run_dbt_commands, start_dbt
 from warehouse.build_plugin import STORAGE_VERSION
 from warehouse.builds import BuildState, building_path, record_path, unpublished_build
 
@@ -359,14 +359,14 @@ def test_a_first_build_that_is_not_whole_is_not_published(seeded):
 
 def test_what_reads_leaves_the_warehouse_and_no_build_beside_it(world):
     written = world.path.read_bytes()
-    for command in (
-        ("show", "--select", "compute_that_buys_abilities"),
-        ("compile", "--select", "dim_panels"),
-        ("docs", "generate"),
-        ("parse",),
-    ):
-        said = world.dbt(*command)
-        assert said.returncode == 0, said.stdout[-4000:]
+    commands = [
+        ["show", "--select", "compute_that_buys_abilities"],
+        ["compile", "--select", "dim_panels"],
+        ["docs", "generate"],
+        ["parse"],
+    ]
+    said = run_dbt_commands(commands, project_dir=world.project, env=world.environment)
+    assert said.returncode == 0, said.stdout[-4000:]
     assert world.path.read_bytes() == written
     assert world.left_beside() == set()
     assert not record_path(world.path).exists()
