@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 EVALWH = Path(sys.executable).parent / "evalwh"
 SECRET = "what-only-its-owner-may-read"
 LIMITS = Limits(seconds=1, memory="300MB", spill="100MB", thread_count=2)
-PATIENCE_SECONDS = 3
+PATIENCE_SECONDS = 4
 """What a machine with other work may add to a time limit."""
 
 
