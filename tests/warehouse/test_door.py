@@ -146,7 +146,7 @@ def test_no_statement_outlives_its_limits(kind) -> None:
         if kind == "bombs"
         else list(hostile_statements.long_statements().values())
     )
-    with ThreadPoolExecutor(6) as workers:
+    with ThreadPoolExecutor(4) as workers:
         said = list(workers.map(lambda statement: outcome(statement, LIMITS), statements))
     refusals = [words.partition(": ")[2] for words in said if words.startswith("refused")]
     assert len(refusals) > len(said) / 2
