@@ -52,7 +52,7 @@ app: $(CORE) ## Open the app on this machine, after building the warehouse if th
 test: $(DEV) ## Run the tests, on two workers (WORKERS=2)
 	@$(BIN)/pytest -n $(WORKERS)
 
-test-fast: $(DEV) ## Run the tests that take no build, browser or many programs: under a minute
+test-fast: $(DEV) ## Run the tests that take less than a second each: under a minute
 	@$(BIN)/pytest -n $(WORKERS) -m 'not slow'
 
 test-faults: $(DEV) ## Kill, fill, damage and double everything, and count what is lost: about 20 minutes

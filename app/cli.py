@@ -20,7 +20,10 @@ SHOWN_ROW_COUNT = 100
 """Rows of a table, unless told otherwise."""
 
 
-@click.group(cls=commands.Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=commands.Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+)
 @click.version_option(package_name="evalwh")
 def main() -> None:
     """Evaluations of language models, from prompts to scaling laws."""
@@ -50,7 +53,6 @@ for command in (
     "output",
     type=click.Choice(["table", "csv", "json"]),
     default="table",
-    show_default=True,
     help="A table to read, or all rows as csv or json.",
 )
 @click.option(
@@ -68,16 +70,10 @@ for command in (
     "--timeout",
     type=click.FloatRange(min=0),
     default=60.0,
-    show_default=True,
     help="Seconds after which the query is ended; 0 is never.",
 )
-@click.option("--memory", default="4GB", show_default=True, help="Memory that the query may take.")
-@click.option(
-    "--spill",
-    default="10GB",
-    show_default=True,
-    help="Space in TMPDIR for what does not fit into memory.",
-)
+@click.option("--memory", default="4GB", help="Memory that the query may take.")
+@click.option("--spill", default="10GB", help="Space in TMPDIR for what does not fit into memory.")
 @click.option("--threads", type=click.IntRange(min=1), help="[default: one for each core]")
 @click.option(
     "--allow-files",

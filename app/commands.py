@@ -65,17 +65,16 @@ cache_option = click.option(
     type=click.Path(path_type=Path),
     default=CACHE,
     envvar="EVALWH_BENCHMARKS",
-    show_default=True,
     help="Folder of the benchmarks' files.",
 )
+python_option = click.option(
+    "--python", help="The Python that has sglang.", envvar="EVALWH_SGLANG_PYTHON"
+)
 protocol_option = click.option(
-    "--protocol", default="reference", show_default=True, help="Protocol of the benchmarks."
+    "--protocol", default="reference", help="Protocol of the benchmarks."
 )
 benchmarks_option = click.option(
-    "--benchmarks",
-    default="all",
-    show_default=True,
-    help="Names with commas between them, or `all`.",
+    "--benchmarks", default="all", help="Names with commas between them, or `all`."
 )
 
 
@@ -97,7 +96,6 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
             "item_set",
             type=click.Choice(["real", "demo"]),
             default="real",
-            show_default=True,
             help="The benchmarks' own items, or the demonstration items of this project.",
         ),
         click.option("--limit", type=click.IntRange(min=1), help="Items per benchmark."),
@@ -171,12 +169,10 @@ def plan(**options: Any) -> None:
 @click.command()
 @click.argument("model")
 @click.option("--model-id", help="Name under which to serve it.  [default: MODEL]")
-@click.option("--port", type=int, default=30000, show_default=True)
+@click.option("--port", type=int, default=30000)
 @click.option("--cpu", is_flag=True, help="Serve without a GPU.")
-@click.option(
-    "--log", type=click.Path(path_type=Path), default=Path("data/sglang.log"), show_default=True
-)
-@click.option("--python", help="The Python that has sglang.", envvar="EVALWH_SGLANG_PYTHON")
+@click.option("--log", type=click.Path(path_type=Path), default=Path("data/sglang.log"))
+@python_option
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def serve(
     model: str,
@@ -216,31 +212,20 @@ def serve(
     "--concurrency",
     type=click.IntRange(min=1),
     default=16,
-    show_default=True,
     help="Batches under way at the same time, per server.",
 )
-@click.option(
-    "--batch-size",
-    type=click.IntRange(min=1),
-    default=32,
-    show_default=True,
-    help="Prompts per call.",
-)
+@click.option("--batch-size", type=click.IntRange(min=1), default=32, help="Prompts per call.")
 @click.option(
     "--attempts",
     type=click.IntRange(min=1),
     default=5,
-    show_default=True,
     help="Attempts at a batch that may fail for a reason that might pass.",
 )
-@click.option(
-    "--timeout", type=float, default=1800.0, show_default=True, help="Seconds for one call."
-)
+@click.option("--timeout", type=float, default=1800.0, help="Seconds for one call.")
 @click.option(
     "--patience",
     type=float,
     default=600.0,
-    show_default=True,
     help="Seconds that a server may be away, or refuse everything.",
 )
 @click.option("--no-load", is_flag=True, help="Leave the answers in shards.")
@@ -330,7 +315,6 @@ def _say_what_was_asked(report: RunReport) -> None:
     "--patience",
     type=float,
     default=60.0,
-    show_default=True,
     help="Seconds to wait for another process to let go of the raw store.",
 )
 def load(folder: Path | None, keep: bool, patience: float) -> None:
@@ -489,10 +473,9 @@ def status() -> None:
     "output",
     type=click.Choice(["text", "json"]),
     default="text",
-    show_default=True,
     help="Lines to read, or JSON for programs.",
 )
-@click.option("--python", help="The Python that has sglang.", envvar="EVALWH_SGLANG_PYTHON")
+@python_option
 @cache_option
 def doctor(output: str, python: str | None, cache: Path) -> None:
     """Print what works on this machine, and what to install; exits with 1 if `make run` would not.

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import pytest
-import tokenizers
-from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from inference.errors import SandboxError
 from inference.exchange.importing import import_samples, sample_files
 from inference.measuring.measure import measure
-from inference.planning.declarations import BENCHMARKS
 from inference.planning.tokenizers import Tokenizer, read_tokenizer
-from tests.dbt_project import BUILT, REPOSITORY, Parsed, dbt_environment, run_dbt
+from tests.dbt_project import BUILT, REPOSITORY, SAID, Parsed, dbt_environment, run_dbt
 from tests.shared import made_once, shared_folder
+from tests.small_tokenizer import write_tokenizer
 from warehouse.loading import load
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 
 LOGGED_ELSEWHERE = REPOSITORY / "tests" / "inference" / "exchange" / "lm_eval_samples"
 """What lm-evaluation-harness 0.4.13 logged of a made-up model on a few documents of our own."""
+
+
+UNMARKED_SECONDS = 2.0
+"""What takes longer is to be marked `slow`: such tests go first, and `make test-fast` does without.
+
+A second is meant; machines differ.
+"""
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -41,6 +49,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def seconds(item: pytest.Item) -> float:
     """About how long the item and what shares its fixtures take; 0 if it is not slow."""
     return max((mark.kwargs.get("seconds", 1) for mark in item.iter_markers("slow")), default=0)
+
+
+def unmarked(reports: Iterable[object]) -> list[str]:
+    """What took more than `UNMARKED_SECONDS`, with or without its fixtures, and is not marked."""
+    took: Counter[str] = Counter()
+    for report in reports:
+        if isinstance(report, pytest.TestReport) and "slow" not in report.keywords:
+            took[report.nodeid] += report.duration
+    return [
+        f"{seconds:.0f} s, and not marked as slow: {name}"
+        for name, seconds in took.most_common()
+        if seconds > UNMARKED_SECONDS
+    ]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which marks are missing; on a busy machine, more than there are."""
+    for line in unmarked(chain.from_iterable(terminalreporter.stats.values())):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -61,6 +88,7 @@ def build(directory: Path) -> None:
         measure(directory / "shards", store, lambda *_: None)
     said = run_dbt("build", env=dbt_environment(directory))
     assert said.returncode == 0, said.stdout[-8_000:]
+    (directory / SAID).write_text(said.stdout, encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
@@ -75,22 +103,9 @@ def built_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a small byte-level tokenizer, trained on the demonstration items."""
-    tokenizer = tokenizers.Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    texts = [path.read_text(encoding="utf-8") for path in BENCHMARKS.glob("*/demo/*.json*")]
-    # Letters after a space are one token each, as in every tokenizer of a language model.
-    texts += ["Answer: A\nAnswer: B\nAnswer: C\nAnswer: D\n"] * 20
-    trainer = trainers.BpeTrainer(
-        vocab_size=2000,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    folder = tmp_path_factory.mktemp("tokenizer")
-    tokenizer.save(str(folder / "tokenizer.json"))
-    (folder / "config.json").write_text('{"model_type": "llama"}', encoding="utf-8")
+    """A folder with the small tokenizer."""
+    folder = tmp_path_factory.mktemp("tokenizers") / "small"
+    write_tokenizer(folder)
     return folder
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -22,6 +23,9 @@ READ_BY_DBT = (
 
 BUILT = "built_warehouse"
 """Folder of a worker's copy of the one build that its tests share."""
+
+SAID = "said.txt"
+"""In it, what dbt said of that build."""
 
 
 class Parsed:
@@ -47,21 +51,48 @@ def start_dbt(
     *arguments: str, project_dir: Path | None = None, env: dict[str, str]
 ) -> subprocess.Popen[str]:
     """As `run_dbt`, at work."""
-    assert dbt_environment(REPOSITORY).keys() <= env.keys()
-    target = Path(env["DBT_TARGET_PATH"])
-    assert target.parent.name != BUILT or target.name != "target", "others read this build's target"
-    project = project_dir or linked_project(target.parent)
-    if Parsed.folder and not target.exists():
-        target.mkdir()
-        parsed = made_once(Parsed.folder, parse)
-        shutil.copy(parsed / "target" / "partial_parse.msgpack", target)
-    return _started(*arguments, project=project, env=env)
+    project = _prepared(env, project_dir)
+    return _started(str(DBT), "--no-use-colors", *arguments, project=project, env=env)
+
+
+def run_dbt_commands(
+    commands: list[list[str]], *, project_dir: Path | None = None, env: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """As `run_dbt`, several commands one after the other; the first that fails is the last.
+
+    They share a process: most of what a command takes that only reads is to load dbt.
+    """
+    project = _prepared(env, project_dir)
+    program = (sys.executable, "-c", COMMANDS, json.dumps(commands))
+    return _finished(_started(*program, project=project, env=env))
+
+
+COMMANDS = """
+import json, sys
+from dbt.cli.main import dbtRunner
+for command in json.loads(sys.argv[1]):
+    if not dbtRunner().invoke(["--no-use-colors", *command]).success:
+        sys.exit(1)
+"""
 
 
 def parse(folder: Path) -> None:
     """Have dbt parse the project, with what it writes in `folder`."""
-    said = _finished(_started("parse", project=linked_project(folder), env=dbt_environment(folder)))
+    project = linked_project(folder)
+    said = _finished(_started(str(DBT), "parse", project=project, env=dbt_environment(folder)))
     assert said.returncode == 0, said.stdout
+
+
+def _prepared(env: dict[str, str], project_dir: Path | None = None) -> Path:
+    """The project to run dbt in, with what has been parsed already."""
+    assert dbt_environment(REPOSITORY).keys() <= env.keys()
+    target = Path(env["DBT_TARGET_PATH"])
+    assert target.parent.name != BUILT or target.name != "target", "others read this build's target"
+    if Parsed.folder and not target.exists():
+        target.mkdir()
+        parsed = made_once(Parsed.folder, parse)
+        shutil.copy(parsed / "target" / "partial_parse.msgpack", target)
+    return project_dir or linked_project(target.parent)
 
 
 def _finished(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
@@ -74,7 +105,7 @@ def _finished(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str
     return subprocess.CompletedProcess(process.args, process.returncode, stdout)
 
 
-def _started(*arguments: str, project: Path, env: dict[str, str]) -> subprocess.Popen[str]:
+def _started(*program: str, project: Path, env: dict[str, str]) -> subprocess.Popen[str]:
     # dbt takes up what it parsed under the same addresses only: they are relative to the project,
     # and so the same in every folder.
     addresses = {
@@ -83,7 +114,7 @@ def _started(*arguments: str, project: Path, env: dict[str, str]) -> subprocess.
         if name in dbt_environment(REPOSITORY)
     }
     return subprocess.Popen(
-        [str(DBT), "--no-use-colors", *arguments],
+        program,
         cwd=project,
         env={
             **os.environ,

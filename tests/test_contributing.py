@@ -80,6 +80,8 @@ class Followed(NamedTuple):
     """The copy of the project after everything in the text was done."""
 
     project: Path
+    data: Path
+    """Folder of its databases and of what dbt writes of itself."""
     printed: list[str]
     """By block of commands, in the order of the text."""
     call_counts: list[int]
@@ -87,9 +89,9 @@ class Followed(NamedTuple):
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """What the warehouse answers, with the raw store attached."""
-        data = self.project / "data"
-        with duckdb.connect(data / "warehouse.duckdb", read_only=True) as connection:
-            connection.execute(f"attach '{data / 'generations.duckdb'}' as generations (read_only)")
+        with duckdb.connect(self.data / "warehouse.duckdb", read_only=True) as connection:
+            store = self.data / "generations.duckdb"
+            connection.execute(f"attach '{store}' as generations (read_only)")
             return connection.execute(query).fetchall()
 
 
@@ -101,20 +103,21 @@ def answer_with(call: dict[str, Any]) -> web.Response:
 def followed(
     built_warehouse: Path, tokenizer_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Followed:
-    project = copy_project(tmp_path_factory.mktemp("contributing") / "project")
+    data = tmp_path_factory.mktemp("contributing")
+    project = copy_project(data)
     ignored = shutil.ignore_patterns("__pycache__", "target", "logs")
     for name in ("app", "inference", "tests"):
         shutil.copytree(REPOSITORY / name, project / name, ignore=ignored, dirs_exist_ok=True)
     for path in REPOSITORY.iterdir():
         if path.is_file() and not (project / path.name).exists() and not path.name.startswith("."):
             shutil.copy(path, project)
-    data = project / "data"
-    data.mkdir()
-    for name in ("warehouse.duckdb", "generations.duckdb"):
-        shutil.copy(built_warehouse.parent / name, data)
+    (data / "target").mkdir()
+    for name in ("warehouse.duckdb", "generations.duckdb", "target/partial_parse.msgpack"):
+        shutil.copy(built_warehouse.parent / name, data / name)
     environment = {
         **os.environ,
-        **dbt_environment(data),
+        # Addresses from the project, as where it was parsed.
+        **dbt_environment(Path("..")),
         "DBT_PROFILES_DIR": "warehouse",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "EVALWH_SHARDS": str(data / "shards"),
@@ -142,9 +145,10 @@ def followed(
             assert done.returncode == 0, example.block + done.stdout[-6000:] + done.stderr[-6000:]
             printed.append(done.stdout)
             call_counts.append(len(stub.calls))
-    return Followed(project, printed, call_counts)
+    return Followed(project, data, printed, call_counts)
 
 
+@pytest.mark.slow(seconds=45)
 def test_a_benchmark_is_planned_and_asked_with_its_prompts(followed: Followed) -> None:
     planned, _, printed = followed.printed[0].partition("3 requests, 0 answered before, 3 now")
     assert re.search(r"^prefecture_capitals +3 +3 +0 ", planned, re.MULTILINE)
@@ -214,10 +218,10 @@ def test_every_rule_of_the_table_has_a_fault_that_it_catches(
     followed: Followed, added_faults: list[Fault], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("warehouse.duckdb", "generations.duckdb"):
-        shutil.copy(followed.project / "data" / name, tmp_path)
+        shutil.copy(followed.data / name, tmp_path)
     # Where the keys of tables are read from.
     monkeypatch.setattr("tests.warehouse.faults.HERE", followed.project / "tests" / "warehouse")
-    damaged = DamagedWarehouse(tmp_path, followed.project / "data" / "target" / "manifest.json")
+    damaged = DamagedWarehouse(tmp_path, followed.data / "target" / "manifest.json")
     catches = [damaged.caught(fault) for fault in added_faults]
     damaged.close()
     assert [catch and catch.test for catch in catches] == ["rules_of_fct_subset_scores"] * 2

@@ -7,12 +7,10 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,6 +23,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 from tests.app.conftest import VIEWS
 from tests.app.hostile_text import hostile_name, plant
 from tests.dbt_project import REPOSITORY
+from tests.trap import listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -212,23 +211,8 @@ def test_picking_a_cell_of_the_scores_opens_its_sources(address, browser):
 @pytest.fixture(scope="module")
 def trap() -> Iterator[tuple[str, list[str]]]:
     """Address of a server that hostile names name, and the paths that it was asked for."""
-    asked: list[str] = []
-
-    class Trap(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_error(404)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Trap)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", asked
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with listening() as trap:
+        yield trap
 
 
 @pytest.fixture(scope="module")

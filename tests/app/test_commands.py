@@ -31,6 +31,7 @@ def typed(tmp_path, monkeypatch, tokenizer_folder):
     return run
 
 
+@pytest.mark.slow(seconds=1)
 def test_a_plan_says_what_is_needed_and_then_what_is_there(typed):
     with stub_server() as stub:
         demo = ("--items", "demo", "--benchmarks", "mmlu,gsm8k", "--endpoint", stub.url)

@@ -71,6 +71,7 @@ def test_a_bare_machine_is_ready_and_told_what_it_lacks(examined, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 def test_a_sandbox_that_cannot_be_built_is_found_by_building_it(examined, tmp_path):
     _, found = examined()
@@ -142,6 +143,7 @@ def test_a_warehouse_without_a_complete_build_says_so(tmp_path):
     assert doctor.warehouse(path).found == f"{path}, built 2026-01-02 03:04 UTC"
 
 
+@pytest.mark.slow(seconds=1)
 def test_sglang_is_found_by_importing_it(examined, tmp_path):
     _, found = examined(PYTHONPATH=str(tmp_path))
     assert not found["SGLang"]["works"]

@@ -211,6 +211,7 @@ def test_changing_an_answer_does_not_change_the_next_one(source):
     assert served(snapshot) == ["first"]
 
 
+@pytest.mark.slow(seconds=2)
 def test_many_pages_read_while_builds_are_published(source):
     publish_build(source, "0")
     mixed: list[tuple[str, list[str]]] = []

@@ -22,9 +22,9 @@ import duckdb
 
 from tests.faults import clocks, damaged_files, disks, kills, small_disks, together
 from tests.faults.fake_server import fake_server
-from tests.faults.tokenizer import write_tokenizer
 from tests.faults.troubles import Trial, table
 from tests.faults.worlds import Workshop
+from tests.small_tokenizer import write_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/types.h>
@@ -182,15 +183,19 @@ static int opens(int folder, const char *name, int flags) {
     return is_there ? OPENS : CREATES;
 }
 
+/* The mode, which callers give only where a file may be made. */
+#define READ_MODE(flags)                                                              \
+    mode_t mode = 0;                                                                  \
+    if (flags & (O_CREAT | O_TMPFILE)) {                                              \
+        va_list list;                                                                 \
+        va_start(list, flags);                                                        \
+        mode = va_arg(list, mode_t);                                                  \
+        va_end(list);                                                                 \
+    }
+
 #define OPEN(name)                                                                    \
     int name(const char *path, int flags, ...) {                                      \
-        mode_t mode = 0;                                                              \
-        if (flags & (O_CREAT | O_TMPFILE)) {                                          \
-            va_list list;                                                             \
-            va_start(list, flags);                                                    \
-            mode = va_arg(list, mode_t);                                              \
-            va_end(list);                                                             \
-        }                                                                             \
+        READ_MODE(flags)                                                              \
         int kind = opens(AT_FDCWD, path, flags);                                      \
         DO(int, -1, disturbed_name(kind, #name, AT_FDCWD, path),                      \
            REAL(name)(path, flags, mode));                                            \
@@ -198,13 +203,7 @@ static int opens(int folder, const char *name, int flags) {
 
 #define OPENAT(name)                                                                  \
     int name(int folder, const char *path, int flags, ...) {                          \
-        mode_t mode = 0;                                                              \
-        if (flags & (O_CREAT | O_TMPFILE)) {                                          \
-            va_list list;                                                             \
-            va_start(list, flags);                                                    \
-            mode = va_arg(list, mode_t);                                              \
-            va_end(list);                                                             \
-        }                                                                             \
+        READ_MODE(flags)                                                              \
         int kind = opens(folder, path, flags);                                        \
         DO(int, -1, disturbed_name(kind, #name, folder, path),                        \
            REAL(name)(folder, path, flags, mode));                                    \
@@ -234,32 +233,28 @@ ssize_t write(int file, const void *bytes, size_t size) {
     DO(ssize_t, -1, disturbed_descriptor(WRITES, "write", file), REAL(write)(file, bytes, size));
 }
 
-ssize_t pwrite(int file, const void *bytes, size_t size, off_t offset) {
-    DO(ssize_t, -1, disturbed_descriptor(WRITES, "pwrite", file),
-       REAL(pwrite)(file, bytes, size, offset));
-}
+#define PWRITE(name, offset_type)                                                     \
+    ssize_t name(int file, const void *bytes, size_t size, offset_type offset) {      \
+        DO(ssize_t, -1, disturbed_descriptor(WRITES, #name, file),                    \
+           REAL(name)(file, bytes, size, offset));                                    \
+    }
 
-ssize_t pwrite64(int file, const void *bytes, size_t size, off64_t offset) {
-    DO(ssize_t, -1, disturbed_descriptor(WRITES, "pwrite64", file),
-       REAL(pwrite64)(file, bytes, size, offset));
-}
+PWRITE(pwrite, off_t)
+PWRITE(pwrite64, off64_t)
 
 ssize_t writev(int file, const struct iovec *parts, int count) {
     DO(ssize_t, -1, disturbed_descriptor(WRITES, "writev", file),
        REAL(writev)(file, parts, count));
 }
 
-ssize_t sendfile(int to, int from, off_t *offset, size_t size) {
-    DO(ssize_t, -1, disturbed_descriptor(WRITES, "sendfile", to),
-       ((ssize_t(*)(int, int, off_t *, size_t))dlsym(RTLD_NEXT, "sendfile"))(
-           to, from, offset, size));
-}
+#define SENDFILE(name, offset_type)                                                   \
+    ssize_t name(int to, int from, offset_type *offset, size_t size) {                \
+        DO(ssize_t, -1, disturbed_descriptor(WRITES, #name, to),                      \
+           REAL(name)(to, from, offset, size));                                       \
+    }
 
-ssize_t sendfile64(int to, int from, off64_t *offset, size_t size) {
-    DO(ssize_t, -1, disturbed_descriptor(WRITES, "sendfile64", to),
-       ((ssize_t(*)(int, int, off64_t *, size_t))dlsym(RTLD_NEXT, "sendfile64"))(
-           to, from, offset, size));
-}
+SENDFILE(sendfile, off_t)
+SENDFILE(sendfile64, off64_t)
 
 ssize_t copy_file_range(int from, off64_t *read_at, int to, off64_t *write_at, size_t size,
                         unsigned flags) {
@@ -293,13 +288,14 @@ static int resizes(int file, off_t size) {
     return fstat(file, &now) == 0 && size > now.st_size ? GROWS : SHRINKS;
 }
 
-int ftruncate(int file, off_t size) {
-    DO(int, -1, disturbed_descriptor(resizes(file, size), "ftruncate", file), REAL(ftruncate)(file, size));
-}
+#define TRUNCATE(name, offset_type)                                                   \
+    int name(int file, offset_type size) {                                            \
+        DO(int, -1, disturbed_descriptor(resizes(file, size), #name, file),           \
+           REAL(name)(file, size));                                                   \
+    }
 
-int ftruncate64(int file, off64_t size) {
-    DO(int, -1, disturbed_descriptor(resizes(file, size), "ftruncate64", file), REAL(ftruncate64)(file, size));
-}
+TRUNCATE(ftruncate, off_t)
+TRUNCATE(ftruncate64, off64_t)
 
 int fallocate(int file, int mode, off_t offset, off_t size) {
     DO(int, -1, disturbed_descriptor(GROWS, "fallocate", file),

@@ -34,7 +34,7 @@ SHARES = {
     "export": 10,
     "dbt build, scores": 6,
     "app": 6,
-    "dbt build": 1,
+    "dbt build": 4,
 }
 """Kills of the full campaign, by job."""
 

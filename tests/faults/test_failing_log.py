@@ -11,7 +11,7 @@ from tests.dbt_project import REPOSITORY
 from tests.faults.injecting import Injection, injected
 from tests.faults.processes import Command, run
 
-pytestmark = pytest.mark.slow(seconds=40)
+pytestmark = pytest.mark.slow(seconds=25)
 
 WRITER = """
 import os, pathlib, sys

@@ -102,6 +102,7 @@ def test_the_jackknife_equals_refits_by_hand(missing_share, groups):
 # What 200 and 80 intervals of 95% cover lies within these with 99.8% probability (binomial).
 # Models are left out in groups, each of which costs a fit; a group moves the moments so far that
 # replicates may stop early.
+@pytest.mark.slow(seconds=3)
 @pytest.mark.parametrize(
     ("missing_share", "repetitions", "group_count"), [(0.0, 200, 20), (0.15, 80, 10)]
 )

@@ -1,33 +1,45 @@
 """Each analysis runs, as a reader runs it, and answers its question."""
 
 import json
-from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.dbt_project import REPOSITORY, dbt_environment, run_dbt
+from tests.dbt_project import REPOSITORY, dbt_environment, run_dbt_commands
 
-pytestmark = pytest.mark.slow(seconds=40)
+pytestmark = pytest.mark.slow(seconds=15)
+
+Rows = dict[str, list[dict]]
 
 ANALYSES = sorted(path.stem for path in (REPOSITORY / "analyses").glob("*.sql"))
 
 
-@cache
-def rows(built_warehouse: Path, name: str, variables: str = "{}") -> list[dict]:
-    """All rows of an analysis, which no test changes."""
+def shown(built_warehouse: Path, commands: list[list[str]], target: str) -> Rows:
+    """By analysis, all its rows."""
     environment = dbt_environment(built_warehouse.parent)
     # dbt writes anew what it knows of the project, less than a build did, and for other variables
     # something else: not in place of what other tests read.
-    kind = "analyses" if variables == "{}" else "analyses_of_variables"
-    environment["DBT_TARGET_PATH"] = str(built_warehouse.parent / kind)
-    show = run_dbt(
-        *("--quiet", "show", "--select", name, "--limit", "10000", "--output", "json"),
-        *("--vars", variables),
+    environment["DBT_TARGET_PATH"] = str(built_warehouse.parent / target)
+    options = ("--limit", "10000", "--output", "json")
+    said = run_dbt_commands(
+        [["--quiet", "show", "--select", *command, *options] for command in commands],
         env=environment,
     )
-    assert show.returncode == 0, show.stdout
-    return json.loads(show.stdout)["show"]
+    assert said.returncode == 0, said.stdout
+    found = {}
+    decoder = json.JSONDecoder()
+    rest = said.stdout.strip()
+    while rest:
+        one, end = decoder.raw_decode(rest)
+        found[one["node"]] = one["show"]
+        rest = rest[end:].lstrip()
+    return found
+
+
+@pytest.fixture(scope="module")
+def rows(built_warehouse: Path) -> Rows:
+    """By analysis, all its rows."""
+    return shown(built_warehouse, [[name] for name in ANALYSES], "analyses")
 
 
 def test_there_is_an_analysis_per_question() -> None:
@@ -43,28 +55,29 @@ def test_there_is_an_analysis_per_question() -> None:
 
 
 @pytest.mark.parametrize("name", ANALYSES)
-def test_analysis_runs(built_warehouse: Path, name: str) -> None:
-    found = rows(built_warehouse, name)
+def test_analysis_runs(rows: Rows, name: str) -> None:
+    found = rows[name]
     # The demonstration's answers are no reproduction of anything.
     assert found or name == "publications_that_runs_do_not_reproduce"
 
 
-def test_samples_behind_a_score_are_those_of_the_cell(built_warehouse: Path) -> None:
+def test_samples_behind_a_score_are_those_of_the_cell(built_warehouse: Path, rows: Rows) -> None:
     cell = "{model_id: HuggingFaceTB/SmolLM2-135M-Instruct, benchmark_id: gsm8k, score: 0}"
-    found = rows(built_warehouse, "samples_behind_a_score", cell)
+    command = ["samples_behind_a_score", "--vars", cell]
+    ((_, found),) = shown(built_warehouse, [command], "analyses_of_variables").items()
     assert {(row["benchmark_id"], row["score"]) for row in found} == {("gsm8k", 0.0)}
     assert all(row["prompt_text"].startswith("Question: ") for row in found)
     assert all(row["gold"].rpartition("#### ")[2] != row["answer"] for row in found)
-    of_all = rows(built_warehouse, "samples_behind_a_score")
+    of_all = rows["samples_behind_a_score"]
     first = next(row for row in of_all if row["benchmark_id"] == "mmlu")
     assert first["answer"] in ("A", "B", "C", "D")
     assert len(json.loads(first["completion"])) == 4
 
 
-def test_japanese_compute_goes_with_the_japanese_component(built_warehouse: Path) -> None:
+def test_japanese_compute_goes_with_the_japanese_component(rows: Rows) -> None:
     slopes = {
         (row["panel_id"], row["target"], row["budget_language"]): row
-        for row in rows(built_warehouse, "compute_that_buys_abilities")
+        for row in rows["compute_that_buys_abilities"]
     }
     assert slopes["paper_35", "component_2", "ja"]["slope_ci_low"] > 0
     assert slopes["paper_35", "component_1", "en"]["slope_ci_low"] > 0
@@ -72,18 +85,16 @@ def test_japanese_compute_goes_with_the_japanese_component(built_warehouse: Path
     assert general_from_japanese["slope_ci_low"] < 0 < general_from_japanese["slope_ci_high"]
 
 
-def test_continual_pretraining_on_japanese_raises_japanese_knowledge(
-    built_warehouse: Path,
-) -> None:
-    gains = rows(built_warehouse, "gains_from_continual_pretraining")
+def test_continual_pretraining_on_japanese_raises_japanese_knowledge(rows: Rows) -> None:
+    gains = rows["gains_from_continual_pretraining"]
     pairs = {(row["model_id"], row["parent_model_id"]) for row in gains}
     assert ("tokyotech-llm/Swallow-7b-hf", "meta-llama/Llama-2-7b-hf") in pairs
     niilc = [row["gain"] for row in gains if row["benchmark_name"] == "NIILC"]
     assert sum(gain > 0 for gain in niilc) > 0.9 * len(niilc) > 0
 
 
-def test_sources_disagree_on_code_of_models_that_failed_the_format(built_warehouse: Path) -> None:
-    disagreements = rows(built_warehouse, "disagreements_between_sources")
+def test_sources_disagree_on_code_of_models_that_failed_the_format(rows: Rows) -> None:
+    disagreements = rows["disagreements_between_sources"]
     zeros = {
         row["model_id"]
         for row in disagreements

@@ -11,7 +11,7 @@ import pytest
 from tests.dbt_project import copy_project, dbt_environment, run_dbt
 from warehouse.builds import building_path
 
-pytestmark = pytest.mark.slow(seconds=45)
+pytestmark = pytest.mark.slow(seconds=35)
 
 Rows = list[dict[str, str]]
 

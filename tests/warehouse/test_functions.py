@@ -1,19 +1,12 @@
-"""The dbt plugin: its SQL functions give scipy's numbers, and it makes the warehouse's folder."""
+"""The dbt plugin's SQL functions give scipy's numbers."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
 from scipy import stats
 
-from tests.dbt_project import dbt_environment, run_dbt
-from warehouse.builds import building_path
 from warehouse.functions import Plugin
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -48,13 +41,3 @@ def test_functions_take_more_rows_than_a_vector_holds(connection):
         " where student_t_two_sided_p(i / 1000, 5.0) between 0 and 1"
     ).fetchone()
     assert count == 10_000
-
-
-@pytest.mark.slow(seconds=5)
-def test_dbt_makes_the_folder_of_the_warehouse(tmp_path: Path):
-    environment = dbt_environment(tmp_path) | {
-        "EVALWH_WAREHOUSE": str(tmp_path / "not" / "there" / "warehouse.duckdb")
-    }
-    seed = run_dbt("seed", "--select", "panels", env=environment)
-    assert seed.returncode == 0, seed.stdout
-    assert building_path(tmp_path / "not" / "there" / "warehouse.duckdb").exists()

@@ -156,6 +156,7 @@ def test_a_table_with_other_columns_is_no_shard(folder):
         write_shard(folder, "session", 0, "answers", pa.table({"request_id": ["a"]}))
 
 
+@pytest.mark.slow(seconds=3)
 def test_loading_twice_at_once_loads_once(folder, store):
     for number in range(30):
         write(folder, number, number * 10)
@@ -177,7 +178,8 @@ def test_loading_that_is_killed_goes_on_where_it_stopped(folder, store):
         write(folder, number, number * 10)
     environment = {**os.environ, "EVALWH_SHARDS": str(folder), "EVALWH_GENERATIONS": str(store)}
     killed_count = 0
-    for _ in range(6):
+    # `make test-faults` kills it more often.
+    for _ in range(4):
         process = subprocess.Popen(
             [EVALWH, "load"], cwd=REPOSITORY, env=environment, stdout=subprocess.DEVNULL
         )
@@ -252,6 +254,7 @@ def test_what_is_named_like_a_shard_and_cannot_be_read_is_named_and_left(folder,
     assert len(list(shard_files(folder))) == 3
 
 
+@pytest.mark.slow(seconds=1)
 def test_a_store_or_log_that_is_lost_is_filled_again_from_what_was_loaded(asked_store, tmp_path):
     folder, store = tmp_path / "shards", tmp_path / "lost.duckdb"
     shutil.copytree(asked_store.parent / "loaded", folder)

@@ -38,6 +38,7 @@ def marks(store):
         return [name for (name,) in rows.fetchall()]
 
 
+@pytest.mark.slow(seconds=4)
 @pytest.mark.parametrize("size", [4096, 8192, 100_000])
 def test_what_could_not_be_made_is_gone_and_the_next_command_makes_it(size, tmp_path):
     write(tmp_path / "shards", "session", [VALID["session"][1]], 0)
@@ -67,6 +68,7 @@ def test_a_store_that_another_process_made_meanwhile_stays(tmp_path, monkeypatch
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.slow(seconds=3)
 def test_processes_that_begin_at_once_share_one_store(tmp_path):
     path = tmp_path / "generations.duckdb"
     processes = [

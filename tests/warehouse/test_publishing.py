@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -15,7 +17,7 @@ import pytest
 
 from app import marts
 from app.snapshot import SourceState, open_snapshot
-from tests.dbt_project import copy_project, dbt_environment, run_dbt, start_dbt
+from tests.dbt_project import copy_project, dbt_environment, run_dbt, run_dbt_commands, start_dbt
 from warehouse.build_plugin import STORAGE_VERSION
 from warehouse.builds import BuildState, building_path, record_path, unpublished_build
 
@@ -23,9 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.slow(seconds=60)
+pytestmark = pytest.mark.slow(seconds=140)
 
-KILL_COUNT = int(os.environ.get("EVALWH_BUILD_KILLS", "10"))
+KILL_COUNT = int(os.environ.get("EVALWH_BUILD_KILLS", "4"))
+
+NEW_CORRELATIONS = (
+    *("build", "--select", "published_scores+,+fct_benchmark_correlations"),
+    "published_scores+,+fct_panel_scores",
+)
+"""A build of what lies between a score and what is `SEEN` of it, and of nothing else."""
 
 SEEN = """
     select
@@ -42,7 +50,7 @@ print("reading", flush=True)
 while True:
     with duckdb.connect(path, read_only=True) as connection:
         print(*connection.execute(query).fetchone(), flush=True)
-    time.sleep(0.02)
+    time.sleep(0.1)
 """
 
 
@@ -99,9 +107,16 @@ def world(built_warehouse: Path, tmp_path: Path) -> World:
     return World(copy_project(tmp_path), tmp_path / "warehouse.duckdb", dbt_environment(tmp_path))
 
 
-@pytest.fixture
-def empty_world(tmp_path: Path) -> World:
-    return World(copy_project(tmp_path), tmp_path / "warehouse.duckdb", dbt_environment(tmp_path))
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, str]:
+    """A world with a seed and nothing else, not even a folder before; and what dbt said of it."""
+    folder = tmp_path_factory.mktemp("seeded")
+    path = folder / "not" / "there" / "warehouse.duckdb"
+    environment = dbt_environment(folder) | {"EVALWH_WAREHOUSE": str(path)}
+    world = World(copy_project(folder), path, environment)
+    said = world.dbt("seed", "--select", "panels")
+    assert said.returncode == 0, said.stdout[-4000:]
+    return world, said.stdout
 
 
 def wait_for_build(world: World, process: subprocess.Popen[str]) -> None:
@@ -131,7 +146,18 @@ def reader(world: World) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-@pytest.mark.slow(seconds=200)
+def kill_after(process: subprocess.Popen[str], share: float) -> None:
+    """Kill the build when that share of its nodes is done, or a moment after it began."""
+    done_count = 0
+    for line in process.stdout:
+        found = re.search(r" \d+ of (\d+) (START)?", line)
+        done_count += found is not None and not found[2]
+        if done_count and done_count >= share * int(found[1]):
+            break
+    process.kill()
+    process.communicate()
+
+
 def test_killed_builds_stop_no_reader_and_are_never_seen(world, tmp_path):
     before = world.seen()
     written = world.path.read_bytes()
@@ -147,23 +173,11 @@ def test_killed_builds_stop_no_reader_and_are_never_seen(world, tmp_path):
         ) as reader,
     ):
         try:
-            kill_count = 0
-            while kill_count < KILL_COUNT:
+            for number in range(KILL_COUNT):
                 with world.start("build") as process:
-                    wait_for_build(world, process)
-                    # A build takes about ten seconds from there.
-                    time.sleep(moments.uniform(0, 8))
-                    process.kill()
-                    process.communicate()
-                build = unpublished_build(world.path)
-                if build is None:
-                    # It had ended before: back to the first build, as if it had not been.
-                    earlier = tmp_path / "earlier.duckdb"
-                    earlier.write_bytes(written)
-                    earlier.replace(world.path)
-                    continue
-                kill_count += 1
-                assert build.state is BuildState.KILLED
+                    # Spread over the whole build, wherever its time goes.
+                    kill_after(process, (number + moments.random()) / KILL_COUNT)
+                assert unpublished_build(world.path).state is BuildState.KILLED
                 assert world.path.read_bytes() == written
             built = world.dbt("build")
             assert built.returncode == 0, built.stdout[-4000:]
@@ -187,10 +201,15 @@ def test_a_build_is_published_under_open_readers_who_keep_what_they_read(world):
     before = world.seen()
     correlations = marts.correlations(snapshot, "complete")
     with duckdb.connect(world.path, read_only=True) as notebook:
-        process = world.start("build")
+        process = world.start(*NEW_CORRELATIONS)
         wait_for_build(world, process)
-        assert open_snapshot(world.path).source_state is SourceState.BUILDING
-        second = world.dbt("build")
+        # It cannot end before another one has come.
+        process.send_signal(signal.SIGSTOP)
+        try:
+            assert open_snapshot(world.path).source_state is SourceState.BUILDING
+            second = world.dbt("build")
+        finally:
+            process.send_signal(signal.SIGCONT)
         stdout, _ = process.communicate(timeout=600)
         assert process.returncode == 0, stdout[-4000:]
         assert notebook.execute(SEEN).fetchall() == [before]
@@ -210,7 +229,7 @@ def test_a_build_is_published_under_open_readers_who_keep_what_they_read(world):
 def test_a_failed_build_is_not_published_and_a_retry_finishes_it(world):
     written = world.path.read_bytes()
     world.change_a_score(2.5)
-    failed = world.dbt("build")
+    failed = world.dbt(*NEW_CORRELATIONS)
     assert failed.returncode == 1
     last = failed.stdout.splitlines()[-1]
     assert "Not published: " in last
@@ -232,21 +251,25 @@ def test_a_failed_build_is_not_published_and_a_retry_finishes_it(world):
     # Not what was built before is at fault now, but what is to be read.
     world.change_a_score(0.25)
     assert world.dbt("seed", "-s", "published_scores").returncode == 0
-    again = world.dbt("build")
+    again = world.dbt(*NEW_CORRELATIONS)
     assert again.returncode == 0, again.stdout[-4000:]
     assert open_snapshot(world.path).source_state is SourceState.CURRENT
 
 
-def test_a_retry_of_what_failed_is_published(world):
-    number, *_ = world.seen()
+def test_a_retry_of_what_failed_is_published_with_what_had_not(world):
+    number, *made_of_scores = world.seen()
+    world.change_a_score(0.25)
     model = "models/marts/dim_panels.sql"
     world.change_the_rules("select * from final", "select * from finale", model)
-    assert world.dbt("build").returncode == 1
-    assert world.seen()[0] == number
+    failed = world.dbt(*NEW_CORRELATIONS, "dim_panels")
+    assert failed.returncode == 1
+    assert "ERROR=1" in failed.stdout
+    assert world.seen() == (number, *made_of_scores)
     world.change_the_rules("select * from finale", "select * from final", model)
     retried = world.dbt("retry")
     assert retried.returncode == 0, retried.stdout[-4000:]
     assert "Published" in retried.stdout.splitlines()[-1]
+    assert not set(made_of_scores) & set(world.seen())
     with duckdb.connect(world.path, read_only=True) as connection:
         assert connection.execute("from meta.unfinished_nodes").fetchall() == []
         rows = connection.execute(
@@ -314,32 +337,36 @@ def test_tables_without_rows_are_not_published(world):
     assert world.left_beside() == set()
 
 
-def test_a_first_build_that_is_not_whole_is_not_published(empty_world):
-    seeded = empty_world.dbt("seed", "--select", "panels")
-    assert seeded.returncode == 0
-    assert "Not published: " in seeded.stdout
-    assert "have not yet succeeded in it" in seeded.stdout
-    assert "There is no " in seeded.stdout
-    assert not empty_world.path.exists()
+def test_dbt_makes_the_folder_of_the_warehouse(seeded):
+    world, _ = seeded
+    assert building_path(world.path).exists()
+
+
+def test_a_first_build_that_is_not_whole_is_not_published(seeded):
+    world, said = seeded
+    assert "Not published: " in said
+    assert "have not yet succeeded in it" in said
+    assert "There is no " in said
+    assert not world.path.exists()
     # The next command finds what this one has built.
-    assert empty_world.dbt("run", "--select", "stg_items").returncode == 0
-    with duckdb.connect(building_path(empty_world.path), read_only=True) as connection:
+    assert world.dbt("run", "--select", "stg_items").returncode == 0
+    with duckdb.connect(building_path(world.path), read_only=True) as connection:
         assert connection.execute("select count(*) > 0 from seeds.panels").fetchall() == [(True,)]
-    shown = empty_world.dbt("show", "--select", "compute_that_buys_abilities")
+    shown = world.dbt("show", "--select", "compute_that_buys_abilities")
     assert shown.returncode != 0
     assert "there is no warehouse" in shown.stdout
 
 
 def test_what_reads_leaves_the_warehouse_and_no_build_beside_it(world):
     written = world.path.read_bytes()
-    for command in (
-        ("show", "--select", "compute_that_buys_abilities"),
-        ("compile", "--select", "dim_panels"),
-        ("docs", "generate"),
-        ("parse",),
-    ):
-        said = world.dbt(*command)
-        assert said.returncode == 0, said.stdout[-4000:]
+    commands = [
+        ["show", "--select", "compute_that_buys_abilities"],
+        ["compile", "--select", "dim_panels"],
+        ["docs", "generate"],
+        ["parse"],
+    ]
+    said = run_dbt_commands(commands, project_dir=world.project, env=world.environment)
+    assert said.returncode == 0, said.stdout[-4000:]
     assert world.path.read_bytes() == written
     assert world.left_beside() == set()
     assert not record_path(world.path).exists()
@@ -384,9 +411,9 @@ def test_a_full_disk_leaves_what_is_published(world, small_disk, room_ratio):
     assert crowded.left_beside() == set()
 
 
-def test_the_warehouse_is_of_the_storage_version_that_was_promised(empty_world):
-    assert empty_world.dbt("seed", "--select", "panels").returncode == 0
-    with duckdb.connect(building_path(empty_world.path), read_only=True) as connection:
+def test_the_warehouse_is_of_the_storage_version_that_was_promised(seeded):
+    world, _ = seeded
+    with duckdb.connect(building_path(world.path), read_only=True) as connection:
         versions = connection.execute(
             "select tags['storage_version'] from duckdb_databases() where path is not null"
         ).fetchall()

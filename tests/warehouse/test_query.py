@@ -113,6 +113,7 @@ def test_a_table_does_not_count_to_the_end_of_a_million_rows(evalwh) -> None:
 
 
 # Every example opens a database: how long that takes says nothing about the code.
+@pytest.mark.slow(seconds=3)
 @settings(deadline=None)
 @given(
     rows=st.lists(

@@ -74,6 +74,7 @@ def is_same_number(one: str, other: str) -> bool:
     return rules.INVALID not in (one, other) and float(one) == float(other)
 
 
+@pytest.mark.slow(seconds=3)
 def test_white_space_is_what_python_takes_for_it(connection):
     letters = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000 and code]
     found = in_sql(connection, rendered("stripped('text')"), letters)

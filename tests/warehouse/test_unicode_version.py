@@ -19,6 +19,7 @@ def column(texts: list[str]) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array(texts, pa.string())])
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.skipif(
     unicodedata.unidata_version != UNICODE_VERSION, reason="this Python has another version"
 )
@@ -40,6 +41,7 @@ DIGESTS = {
 """Of what each function makes of every character between letters; Python 3.11, which has 14.0."""
 
 
+@pytest.mark.slow(seconds=10)
 @pytest.mark.parametrize("name", DIGESTS)
 def test_every_character_is_treated_the_same_by_every_python(name):
     # Of those that are unassigned one in a hundred.

@@ -19,7 +19,7 @@ from warehouse.shard_files import shard_files
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.slow(seconds=35)
+pytestmark = pytest.mark.slow(seconds=20)
 
 DERIVED = {"loaded_shards", "migrations"}
 """Tables that say when something was done here, and what."""

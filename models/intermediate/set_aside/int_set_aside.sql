@@ -20,6 +20,29 @@ requests as (
 ),
 
 -- What is asked may be asked for several runs: it is as wrong for each.
+askers as (
+    select
+        broken_records.record_number,
+        run_requests.*
+    from broken_records
+    inner join run_requests on broken_records.request_id = run_requests.request_id
+    where coalesce(broken_records.item_hash = run_requests.item_hash, true)
+    union all
+    select
+        broken_records.record_number,
+        run_requests.*
+    from broken_records
+    inner join run_requests on broken_records.item_hash = run_requests.item_hash
+    where broken_records.request_id is null
+    union all
+    select
+        broken_records.record_number,
+        run_requests.*
+    from broken_records
+    inner join requests on broken_records.prompt_id = requests.prompt_id
+    inner join run_requests on requests.request_id = run_requests.request_id
+),
+
 owners as (
     select
         record_number,
@@ -38,31 +61,11 @@ owners as (
     inner join run_sessions on broken_records.session_id = run_sessions.session_id
     union
     select
-        broken_records.record_number,
-        run_requests.run_id,
-        run_requests.benchmark_id,
-        run_requests.protocol_version
-    from broken_records
-    inner join run_requests on broken_records.request_id = run_requests.request_id
-    where coalesce(broken_records.item_hash = run_requests.item_hash, true)
-    union
-    select
-        broken_records.record_number,
-        run_requests.run_id,
-        run_requests.benchmark_id,
-        run_requests.protocol_version
-    from broken_records
-    inner join run_requests on broken_records.item_hash = run_requests.item_hash
-    where broken_records.request_id is null
-    union
-    select
-        broken_records.record_number,
-        run_requests.run_id,
-        run_requests.benchmark_id,
-        run_requests.protocol_version
-    from broken_records
-    inner join requests on broken_records.prompt_id = requests.prompt_id
-    inner join run_requests on requests.request_id = run_requests.request_id
+        record_number,
+        run_id,
+        benchmark_id,
+        protocol_version
+    from askers
 ),
 
 -- A record of no run is named too: no number is made of it.

@@ -197,6 +197,7 @@ def test_a_folder_that_cannot_be_written_to_is_a_sentence(tmp_path, tokenizer_fo
     assert f"{shards}" in done.stderr
 
 
+@pytest.mark.slow(seconds=1)
 def test_a_file_in_place_of_the_folder_is_a_sentence(tmp_path, tokenizer_folder):
     shards = tmp_path / "shards"
     shards.write_text("a file")

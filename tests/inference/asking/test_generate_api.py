@@ -263,6 +263,7 @@ def test_an_answer_damaged_at_any_place_fails_or_can_be_stored(how):
             assert_failed_or_storable(job, broken)
 
 
+@pytest.mark.slow(seconds=2)
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
 def test_an_answer_damaged_at_several_places_fails_or_can_be_stored(data):

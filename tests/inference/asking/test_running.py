@@ -49,6 +49,7 @@ def rows(config: RunConfig, query: str):
         return connection.execute(query).fetchall()
 
 
+@pytest.mark.slow(seconds=1)
 def test_everything_asked_is_answered_once_and_in_the_store(config):
     with stub_server() as stub:
         report = ask(config, stub)
@@ -71,6 +72,7 @@ def test_everything_asked_is_answered_once_and_in_the_store(config):
     assert ends == 1
 
 
+@pytest.mark.slow(seconds=2)
 def test_what_is_answered_is_not_asked_again(config):
     with stub_server() as stub:
         first = ask(config, stub)
@@ -84,6 +86,7 @@ def test_what_is_answered_is_not_asked_again(config):
     assert rows(config, "select count(*) from raw.run_requests") == [(first.planned_count,)]
 
 
+@pytest.mark.slow(seconds=1)
 def test_a_limit_that_grows_asks_the_rest_with_the_same_shots(config):
     with stub_server() as stub:
         small = ask(dataclasses.replace(config, limit=2), stub)
@@ -112,6 +115,7 @@ def test_prompts_lead_back_to_their_item(config):
         assert completion
 
 
+@pytest.mark.slow(seconds=1)
 def test_a_failure_is_stored_the_run_goes_on_and_asks_it_again(config):
     config = dataclasses.replace(config, benchmark_ids=("gsm8k", "mmlu"))
     ill = []
@@ -233,6 +237,7 @@ def test_a_shard_that_was_damaged_before_is_named_and_its_answers_are_asked_agai
     assert rows(config, "select count(*) from raw.answers") == [(12,)]
 
 
+@pytest.mark.slow(seconds=2)
 def test_a_positive_log_probability_is_a_failure_that_the_command_tells(config):
     def lie(call):
         said = answers(call)
@@ -285,7 +290,8 @@ def test_names_of_benchmarks_are_checked():
         selected_benchmarks(["gsm8k"], "corrected")
 
 
-KILLS = 12
+KILLS = 6
+"""`make test-faults` kills it more often."""
 
 
 @pytest.mark.slow(seconds=15)
@@ -387,6 +393,7 @@ def free_port() -> int:
         return free.getsockname()[1]
 
 
+@pytest.mark.slow(seconds=2)
 def test_a_run_that_is_told_to_stop_keeps_what_was_answered(config):
     port = free_port()
     server = start_stub(port)
@@ -452,6 +459,7 @@ def complete(config: RunConfig) -> list[tuple]:
     )
 
 
+@pytest.mark.slow(seconds=4)
 @pytest.mark.parametrize("kind", ["session", "files", "items", "requests"])
 def test_what_a_damaged_shard_held_of_the_plan_comes_back_and_is_not_asked_again(kind, config):
     config = dataclasses.replace(config, benchmark_ids=("gsm8k", "mmlu"))
@@ -467,6 +475,7 @@ def test_what_a_damaged_shard_held_of_the_plan_comes_back_and_is_not_asked_again
     assert complete(config) == [(count, count, count, True)]
 
 
+@pytest.mark.slow(seconds=4)
 @pytest.mark.parametrize("kind", ["session", "files", "items", "requests"])
 def test_what_the_raw_store_has_lost_of_the_plan_is_written_again(kind, config):
     config = dataclasses.replace(config, benchmark_ids=("gsm8k", "mmlu"))
@@ -490,6 +499,7 @@ def test_what_the_raw_store_has_lost_of_the_plan_is_written_again(kind, config):
     assert complete(config) == before
 
 
+@pytest.mark.slow(seconds=2)
 def test_nothing_is_asked_again_when_the_raw_store_is_lost(config):
     with stub_server() as stub:
         first = ask(config, stub)
@@ -501,6 +511,7 @@ def test_nothing_is_asked_again_when_the_raw_store_is_lost(config):
     assert (second.answered_count, second.known_count) == (0, first.planned_count)
 
 
+@pytest.mark.slow(seconds=1)
 def test_status_leaves_out_what_is_damaged_and_says_so(config):
     config = dataclasses.replace(config, benchmark_ids=("mmlu",))
     with stub_server() as stub:

@@ -170,6 +170,7 @@ def test_no_secret_is_kept_or_shown(tmp_path, tokenizer_folder, is_in_address):
     assert '"tokenizer_path": "s3://bucket/model"' in arguments
 
 
+@pytest.mark.slow(seconds=1)
 def test_a_server_that_wants_another_token_is_an_error_without_ours(tmp_path, tokenizer_folder):
     with stub_server(info_status=401) as stub:
         done = evalwh(

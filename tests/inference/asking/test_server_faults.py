@@ -202,6 +202,7 @@ FAULTS = [
 ]
 
 
+@pytest.mark.slow(seconds=1)
 def test_a_fault_of_an_answer_fails_its_prompt_alone(tmp_path):
     by_fault = victims(len(FAULTS))
 

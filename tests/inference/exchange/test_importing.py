@@ -157,6 +157,7 @@ def row_counts(shards: Path) -> dict[str, int]:
         }
 
 
+@pytest.mark.slow(seconds=1)
 def test_importing_again_adds_nothing(tmp_path):
     def imported() -> dict[str, int]:
         for path in sample_files([LOGGED_ELSEWHERE]):
@@ -182,6 +183,7 @@ def test_a_copy_under_another_time_is_the_same_run_and_adds_nothing(tmp_path, ta
     assert row_counts(tmp_path / "shards") == before
 
 
+@pytest.mark.slow(seconds=1)
 def test_every_run_has_a_session_and_every_sample_one_score_row_per_run(tmp_path):
     """However logs of one task are like one another."""
     model = {"model_id": "example/model"}
@@ -457,6 +459,7 @@ def test_the_main_metric_is_in_every_sample(tmp_path):
     assert rows == [("bleu", False), ("exact_match", True), ("f1", False)]
 
 
+@pytest.mark.slow(seconds=1)
 def test_the_command_says_what_it_brought_and_what_it_could_not(tmp_path, monkeypatch):
     monkeypatch.setenv("EVALWH_GENERATIONS", str(tmp_path / "generations.duckdb"))
     monkeypatch.setenv("EVALWH_SHARDS", str(tmp_path / "shards"))
@@ -486,6 +489,7 @@ def test_the_command_says_what_it_brought_and_what_it_could_not(tmp_path, monkey
     assert models == [("example/made-1b",), ("example/model",)]
 
 
+@pytest.mark.slow(seconds=2)
 def test_an_import_that_is_killed_leaves_nothing_or_all(tmp_path):
     script = """
 import os, sys

@@ -21,7 +21,7 @@ from tests.inference.measuring.users import USERS, run_as
 
 needs_sandbox = [
     pytest.mark.skipif(bool(obstacle()), reason=obstacle() or "none"),
-    pytest.mark.slow(seconds=60),
+    pytest.mark.slow(seconds=25),
 ]
 
 CLOSE = """

@@ -57,7 +57,7 @@ def obstacle() -> str:
 
 pytestmark = [
     pytest.mark.skipif(bool(obstacle()), reason=obstacle() or "none"),
-    pytest.mark.slow(seconds=150),
+    pytest.mark.slow(seconds=100),
 ]
 
 SHORT = Limits(wall_seconds=1.0)

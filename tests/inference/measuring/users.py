@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 USERS = ("root", "an ordinary user")
 NOBODY = 65534
 WALL_SECONDS = 1.0
+WORKER_COUNT = 4
+"""More than there are cores: what is waited for most is the end of those that never end."""
 
 
 @contextmanager
@@ -38,7 +40,7 @@ def open_folder() -> Iterator[Path]:
 def run_as(user: str, programs: Sequence[str | Program]) -> list[ProgramResult]:
     """What becomes of the programs in a sandbox of the user's."""
     if (user == "root") == (os.geteuid() == 0):
-        with Sandbox(Limits(wall_seconds=WALL_SECONDS), worker_count=2) as sandbox:
+        with Sandbox(Limits(wall_seconds=WALL_SECONDS), worker_count=WORKER_COUNT) as sandbox:
             return list(sandbox.run_all(programs))
     if user == "root":
         pytest.skip("only root can be root")
@@ -52,6 +54,7 @@ def run_as(user: str, programs: Sequence[str | Program]) -> list[ProgramResult]:
         subprocess.run(["chmod", "-R", "a+rX", str(folder)], check=True)
         job = {
             "wall_seconds": WALL_SECONDS,
+            "worker_count": WORKER_COUNT,
             "programs": [one if isinstance(one, str) else asdict(one) for one in programs],
         }
         result = subprocess.run(

@@ -7,6 +7,7 @@ import json
 import random
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from inference.planning.declarations import benchmark_ids, protocols_of, read_benchmark
@@ -72,6 +73,7 @@ def items_of(benchmark_id, cache):
     return benchmark, split_items(items, benchmark.few_shot)
 
 
+@pytest.mark.slow(seconds=15)
 @needs_mirror
 @pytest.mark.parametrize(("benchmark_id", "second", "expected"), REQUEST_HASHES)
 def test_zero_shot_requests_hash_to_the_reference(benchmark_id, second, expected, cache):
@@ -93,6 +95,7 @@ def test_zero_shot_requests_hash_to_the_reference(benchmark_id, second, expected
     assert hashlib.sha256(json.dumps(requests, sort_keys=True).encode()).hexdigest() == expected
 
 
+@pytest.mark.slow(seconds=15)
 @needs_mirror
 @pytest.mark.parametrize("benchmark_id", ITEM_COUNTS)
 def test_there_are_as_many_items_as_the_protocol_says(benchmark_id, cache):
@@ -100,6 +103,7 @@ def test_there_are_as_many_items_as_the_protocol_says(benchmark_id, cache):
     assert len(items.test) == ITEM_COUNTS[benchmark_id]
 
 
+@pytest.mark.slow(seconds=15)
 @needs_mirror
 @pytest.mark.parametrize("benchmark_id", DRAWS)
 def test_the_first_draw_is_the_references(benchmark_id, cache):
@@ -165,15 +169,16 @@ def test_the_stand_in_for_the_pool_of_triviaqa_is_read_as_it_was_written(cache):
     assert not any("\\x" in alias for aliases in questions.values() for alias in aliases)
 
 
+@pytest.mark.slow(seconds=4)
 def test_items_can_strip_as_python_does():
+    characters = [chr(code) for code in range(1, 0x110000) if not 0xD800 <= code < 0xE000]
     with duckdb.connect() as connection:
         connection.execute(STRIP_MACRO)
-        characters = [chr(code) for code in range(1, 0x110000) if not 0xD800 <= code < 0xE000]
+        connection.register("characters", pa.table({"one": characters}))
         stripped = connection.execute(
-            "select list(python_strip(one || 'a' || one || 'b' || one)) from unnest(?) as u(one)",
-            [characters],
-        ).fetchone()
-    assert stripped == ([f"{one}a{one}b{one}".strip() for one in characters],)
+            "select python_strip(one || 'a' || one || 'b' || one) as text from characters"
+        ).to_arrow_table()
+    assert stripped["text"].to_pylist() == [f"{one}a{one}b{one}".strip() for one in characters]
 
 
 @pytest.mark.parametrize("benchmark_id", benchmark_ids())

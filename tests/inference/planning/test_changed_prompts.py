@@ -49,6 +49,7 @@ REQUESTS = """
     from raw.run_requests"""
 
 
+@pytest.mark.slow(seconds=1)
 def test_changed_prompts_are_asked_anew_and_old_answers_stay(config, monkeypatch):
     config = dataclasses.replace(config, benchmark_ids=("mmlu",))
     with stub_server() as stub:
@@ -79,6 +80,7 @@ def test_changed_prompts_are_asked_anew_and_old_answers_stay(config, monkeypatch
     assert blank_lines == [("1", True, old_count), ("2", False, new_count)]
 
 
+@pytest.mark.slow(seconds=1)
 def test_prompts_that_stayed_are_not_asked_again_and_belong_to_both_versions(config, monkeypatch):
     config = dataclasses.replace(config, benchmark_ids=("xlsum_ja",))
     with stub_server() as stub:

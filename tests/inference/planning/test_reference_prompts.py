@@ -78,6 +78,7 @@ def pinned():
     return json.loads(PINNED.read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow(seconds=20)
 @needs_mirror
 @pytest.mark.parametrize("benchmark_id", sorted(set(READINGS) - set(NOT_IN_THE_MIRROR)))
 def test_every_prompt_is_the_references(benchmark_id, cache, pinned):

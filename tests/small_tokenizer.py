@@ -1,4 +1,4 @@
-"""Tokenizer: a small one of bytes, whose tokens give their text back."""
+"""Small tokenizer: one of bytes, trained on the demonstration items."""
 
 from __future__ import annotations
 
