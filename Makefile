@@ -26,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help run build app test test-fast test-faults test-sglang check docs figure records lock clean
+.PHONY: help run build app test test-fast test-faults test-sglang check docs figure findings records lock clean
 
 help: ## List these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -82,6 +82,10 @@ docs: $(DEV) ## Write the documentation: of every table into one HTML file, of t
 figure: $(DEV) ## Draw the README's figure anew from the marts
 	@test -e "$(WAREHOUSE)" || $(MAKE) --no-print-directory build
 	@$(BIN)/python -m app.figure analyses/japanese_ability_and_compute.svg
+
+findings: $(DEV) ## Write the README's verdicts anew from the marts
+	@test -e "$(WAREHOUSE)" || $(MAKE) --no-print-directory build
+	@$(BIN)/python -m app.findings README.md
 
 records: $(CORE) ## Write what dbt is told of the raw store anew, from warehouse/records.py
 	@$(BIN)/python -m warehouse.record_docs

@@ -104,6 +104,41 @@ def panels(snapshot: Answering) -> pd.DataFrame:
     )
 
 
+def claims(snapshot: Answering) -> pd.DataFrame:
+    """The claims in their order, with the verdict of each panel, the smallest panel first.
+
+    `doubts` names the required methods that do not vote for the claim; null if all do.
+    """
+    return snapshot.answer(
+        """
+        select claims.claim_id, claims.claim, claims.source, claims.panel_id, claims.verdict,
+            claims.doubts
+        from marts.fct_claims as claims
+        inner join marts.dim_panels as panels on claims.panel_id = panels.panel_id
+        order by claims.claim_order, panels.model_count, panels.panel_id
+        """,
+    )
+
+
+def claim_evidence(snapshot: Answering, panel_id: str) -> pd.DataFrame:
+    """What each method says of each part of each claim on one panel, the primary ones first."""
+    return snapshot.answer(
+        """
+        select evidence.claim_id, evidence.part_index, evidence.method, evidence.target,
+            evidence.on_what, evidence.estimate, evidence.ci_low, evidence.ci_high,
+            evidence.lineage_count, evidence.effective_lineage_count, evidence.is_required,
+            evidence.is_primary, evidence.vote
+        from marts.fct_claim_evidence as evidence
+        inner join marts.fct_claims as claims
+            on evidence.claim_id = claims.claim_id and evidence.panel_id = claims.panel_id
+        where evidence.panel_id = ?
+        order by claims.claim_order, evidence.part_index, evidence.is_primary desc,
+            evidence.is_required desc, evidence.method desc
+        """,
+        panel_id,
+    )
+
+
 def benchmarks(snapshot: Answering) -> pd.DataFrame:
     """Benchmarks by language (ja, ja-en, en), skill and name.
 
