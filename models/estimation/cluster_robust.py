@@ -24,6 +24,7 @@ from models.estimation.scaling import (
     described,
     inference,
     least_squares,
+    lineage_sums,
     lineage_weights,
     ols_standard_error,
     points_of,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from models.estimation.scaling import Line, Points, ScalingFit
 
     Floats = NDArray[np.float64]
+    Integers = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +86,20 @@ def fit_lineage_jackknife(
         EstimationError: as `fit_ols`; or replicates of other models or values.
     """
     points = points_of(log10_train_flop, value, lineage)
-    counts = len(points.x), len(points.labels)
     if not points.has_line:
-        return points.fit("ols_lineage_jackknife", counts)
+        return points.fit("ols_lineage_jackknife", points.counts)
     line = least_squares(points)
     plain = ols_standard_error(line)
     own = np.full_like(plain, NAN)
-    if counts[1] >= 3:
+    lineage_count = len(points.labels)
+    if lineage_count >= 3:
         differences = _slopes_without_one(points, line, replicates) - line.slope
-        own = np.sqrt((counts[1] - 1) / counts[1] * (differences**2).sum(axis=0))
+        own = np.sqrt((lineage_count - 1) / lineage_count * (differences**2).sum(axis=0))
     return points.fit(
         "ols_lineage_jackknife",
-        counts,
+        points.counts,
         **described(points, line),
-        **inference(line.slope, np.maximum(own, plain), counts[1] - 1, confidence),
+        **inference(line.slope, np.maximum(own, plain), lineage_count - 1, confidence),
         **lineage_weights(points, line),
         is_floored=own < plain,
     )
@@ -116,17 +118,16 @@ def fit_lineage_cr2(
     is undefined once a lineage is left out.
     """
     points = points_of(log10_train_flop, value, lineage)
-    counts = len(points.x), len(points.labels)
     if not points.has_line:
-        return points.fit("ols_lineage_cr2", counts)
+        return points.fit("ols_lineage_cr2", points.counts)
     line = least_squares(points)
     basis = np.column_stack(
         [np.full_like(points.x, len(points.x) ** -0.5), points.x / np.sqrt(line.x_sum_of_squares)]
     )
-    error = cr2(basis, line.residuals, points.members)
+    error = cr2(basis, line.residuals, points.lineage)
     return points.fit(
         "ols_lineage_cr2",
-        counts,
+        points.counts,
         **described(points, line),
         **inference(
             line.slope,
@@ -138,26 +139,27 @@ def fit_lineage_cr2(
     )
 
 
-def cr2(basis: Floats, residuals: Floats, members: Floats) -> Sandwich:
+def cr2(basis: Floats, residuals: Floats, lineage: Integers) -> Sandwich:
     """CR2 of the coefficient of the last column of `basis`.
 
     Args:
         basis: (n, q) orthonormal columns that span the regressors.
         residuals: (n, k) of the regressions.
-        members: (G, n) of 0 and 1, which models are in which lineage.
+        lineage: (n,) numbers from 0 without a gap.
 
     A lineage's residuals have I - B B' as their covariance where models are independent, B being
     its rows of the basis. The inverse root of that, by which CR2 multiplies them, takes B to
     B (I - B'B)^(-1/2), so that all is done with q by q matrices. NaN if one of them is singular:
     the coefficient is then undefined without that lineage.
     """
-    gram = np.einsum("gn,ni,nj->gij", members, basis, basis)
+    gram = lineage_sums(lineage, basis[:, :, None] * basis[:, None, :])
     eigenvalues, eigenvectors = np.linalg.eigh(np.eye(basis.shape[1]) - gram)
     if eigenvalues.min() < 1e-10:
         return Sandwich(np.full(residuals.shape[1], NAN), NAN)
     # (G, q): the column that (I - B'B)^(-1/2) has for the coefficient.
     weights = np.einsum("gij,gj,gj->gi", eigenvectors, eigenvalues**-0.5, eigenvectors[:, -1])
-    sums = np.einsum("gn,ni,nk,gi->gk", members, basis, residuals, weights, optimize=True)
+    adjusted = (basis * weights[lineage]).sum(axis=1)
+    sums = lineage_sums(lineage, adjusted[:, None] * residuals)
     # The estimate is a quadratic form of normal errors. Its degrees of freedom are those of a chi
     # squared with the same mean and variance: tr(P)^2 / tr(P P).
     own = np.einsum("gi,gij,gj->g", weights, gram, weights)

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models.estimation.cluster_robust import cr2
-from models.estimation.scaling import NAN, effective_count, inference, points_of
+from models.estimation.scaling import (
+    NAN,
+    effective_count,
+    inference,
+    lineage_sums,
+    points_of,
+    within_lineages,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -43,22 +50,23 @@ def fit_lineage_fixed_effects(
     lineages that have one, its error with fewer than two such lineages.
     """
     points = points_of(log10_train_flop, value, lineage)
-    sizes = np.bincount(points.lineage, minlength=len(points.labels))[:, None]
-    x = points.x - (points.members @ points.x / sizes[:, 0])[points.lineage]
-    y = points.y - (points.members @ points.y / sizes)[points.lineage]
-    squares = points.members @ x**2
+    if not points.has_line:
+        return points.fit("lineage_fixed_effects", (0, 0))
+    x, y = within_lineages(points)
+    squares = lineage_sums(points.lineage, x**2)
     informs = squares > 1e-12 * float(points.x @ points.x)
     is_counted = informs[points.lineage]
-    model_count, lineage_count = int(is_counted.sum()), int(informs.sum())
-    if not points.has_line or model_count < 3:
-        return points.fit("lineage_fixed_effects", (model_count, lineage_count))
-    x, y, members = x[is_counted], y[is_counted], points.members[informs][:, is_counted]
+    counts = int(is_counted.sum()), int(informs.sum())
+    if counts[0] < 3:
+        return points.fit("lineage_fixed_effects", counts)
+    x, y = x[is_counted], y[is_counted]
+    numbers = np.unique(points.lineage[is_counted], return_inverse=True)[1]
     x_sum_of_squares = float(x @ x)
     slope = x @ y / x_sum_of_squares
     residuals = y - np.outer(x, slope)
-    error = cr2(x[:, None] / np.sqrt(x_sum_of_squares), residuals, members)
+    error = cr2(x[:, None] / np.sqrt(x_sum_of_squares), residuals, numbers)
     residual, total = (residuals**2).sum(axis=0), (y**2).sum(axis=0)
-    degrees_of_freedom = model_count - lineage_count - 1
+    degrees_of_freedom = counts[0] - counts[1] - 1
     x_mean = float(points.x[is_counted].mean())
     y_mean = points.y_mean + points.y[is_counted].mean(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -66,7 +74,7 @@ def fit_lineage_fixed_effects(
         deviation = np.sqrt(residual / degrees_of_freedom) if degrees_of_freedom else NAN
     return points.fit(
         "lineage_fixed_effects",
-        (model_count, lineage_count),
+        counts,
         slope=slope,
         intercept=y_mean - slope * (points.x_mean + x_mean),
         pearson=np.copysign(np.sqrt(np.maximum(r_squared, 0.0)), slope),

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.optimize import elementwise
 
-from models.estimation.scaling import NAN, effective_count, inference, points_of
+from models.estimation.scaling import (
+    NAN,
+    effective_count,
+    inference,
+    lineage_sums,
+    points_of,
+    within_lineages,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -38,7 +45,8 @@ class _Profile:
     """(G,) mean compute of each lineage."""
     y: Floats
     """(k, G) mean values of each lineage."""
-    within_xx: float
+    within_xx: Floats
+    """(G,) sums of squared deviations of compute from the mean of the lineage."""
     within_xy: Floats
     """(k,)"""
     within_yy: Floats
@@ -59,12 +67,11 @@ class _Profile:
         x = self.x - x_mean[..., None]
         y_mean = (weight * y).sum(axis=-1) / total
         deviation = y - y_mean[..., None]
-        sum_xx = self.within_xx + (weight * x**2).sum(axis=-1)
+        within_xx = self.within_xx.sum()
+        sum_xx = within_xx + (weight * x**2).sum(axis=-1)
         slope = (self.within_xy[value] + (weight * x * deviation).sum(axis=-1)) / sum_xx
         residual = deviation - slope[..., None] * x
-        within = (
-            self.within_yy[value] - 2.0 * slope * self.within_xy[value] + slope**2 * self.within_xx
-        )
+        within = self.within_yy[value] - 2.0 * slope * self.within_xy[value] + slope**2 * within_xx
         return _Estimates(
             slope=slope,
             intercept=y_mean - slope * x_mean,
@@ -141,33 +148,36 @@ def fit_lineage_random_intercepts(
     no residual within lineages, from which the residual variance is known.
     """
     points = points_of(log10_train_flop, value, lineage)
-    counts = len(points.x), len(points.labels)
-    if not points.has_line or counts[1] < 3:
-        return points.fit("lineage_random_intercepts", counts)
+    model_count, lineage_count = points.counts
+    if not points.has_line or lineage_count < 3:
+        return points.fit("lineage_random_intercepts", points.counts)
     profile = _profile(points)
-    has_within_x = profile.within_xx > 1e-12 * float(points.x @ points.x)
-    within = profile.within_yy - (profile.within_xy**2 / profile.within_xx if has_within_x else 0.0)
     total = (points.y**2).sum(axis=0)
-    is_known = (within > 1e-12 * total) | (total == 0.0)
-    if counts[0] - counts[1] - has_within_x < 1 or not is_known.any():
-        return points.fit("lineage_random_intercepts", counts)
+    has_within_x = profile.within_xx.sum() > 1e-12 * float(points.x @ points.x)
+    within = profile.within_yy - (
+        profile.within_xy**2 / profile.within_xx.sum() if has_within_x else 0.0
+    )
     # Values that do not vary have a flat line whatever the variances.
-    correlation = _correlations(profile, np.flatnonzero(is_known & (total > 0.0)))
+    is_flat = total == 0.0
+    is_known = is_flat | (within > 1e-12 * total)
+    if model_count - lineage_count - has_within_x < 1 or not is_known.any():
+        return points.fit("lineage_random_intercepts", points.counts)
+    correlation = _correlations(profile, np.flatnonzero(is_known & ~is_flat))
     best = profile.at(correlation, slice(None))
     variance = best.residual_sum / best.degrees_of_freedom
-    shares = (_within_squares(points) + best.weight * best.x**2) / best.sum_xx[:, None]
+    shares = (profile.within_xx + best.weight * best.x**2) / best.sum_xx[:, None]
     found: dict[str, Any] = {
         "slope": best.slope,
         "intercept": points.y_mean + best.intercept - best.slope * points.x_mean,
         "residual_standard_deviation": np.sqrt(variance),
         "effective_lineage_count": effective_count(shares),
         "largest_lineage_leverage": shares.max(axis=-1),
-        "intra_lineage_correlation": np.where(total > 0.0, correlation, NAN),
-        **inference(best.slope, np.sqrt(variance / best.sum_xx), counts[1] - 1, confidence),
+        "intra_lineage_correlation": np.where(is_flat, NAN, correlation),
+        **inference(best.slope, np.sqrt(variance / best.sum_xx), lineage_count - 1, confidence),
     }
     return points.fit(
         "lineage_random_intercepts",
-        counts,
+        points.counts,
         **{name: np.where(is_known, values, NAN) for name, values in found.items()},
         x_min=points.x_mean + points.x.min(),
         x_max=points.x_mean + points.x.max(),
@@ -177,44 +187,40 @@ def fit_lineage_random_intercepts(
 
 
 def _profile(points: Points) -> _Profile:
-    members = points.members
-    size = members.sum(axis=1)
-    x, y = members @ points.x / size, (members @ points.y).T / size
-    within_x, within_y = points.x - x[points.lineage], points.y - y.T[points.lineage]
+    size = np.bincount(points.lineage).astype(np.float64)
+    x, y = within_lineages(points)
     return _Profile(
         size=size,
-        x=x,
-        y=y,
-        within_xx=float(within_x @ within_x),
-        within_xy=within_x @ within_y,
-        within_yy=(within_y**2).sum(axis=0),
+        x=lineage_sums(points.lineage, points.x) / size,
+        y=lineage_sums(points.lineage, points.y).T / size,
+        within_xx=lineage_sums(points.lineage, x**2),
+        within_xy=x @ y,
+        within_yy=(y**2).sum(axis=0),
     )
-
-
-def _within_squares(points: Points) -> Floats:
-    """(G,) sums of squared deviations of compute from the mean of the lineage."""
-    members = points.members
-    x = points.x - (members @ points.x / members.sum(axis=1))[points.lineage]
-    squares: Floats = members @ x**2
-    return squares
 
 
 def _correlations(profile: _Profile, varying: Integers) -> Floats:
     """(k,) correlation of siblings of highest likelihood; 0 for values that are not `varying`."""
     correlation = np.zeros(len(profile.y))
-    grid = profile.at(GRID[:, None], varying)
-    highest = grid.log_likelihood.argmax(axis=0)
-    is_rising = np.take_along_axis(grid.score, highest[None], axis=0)[0] > 0.0
-    low = np.where(is_rising, highest, highest - 1)
-    # Falling from 0 on: siblings are no more alike than others. Rising at the end: as alike as can
-    # be told.
-    correlation[varying[is_rising]] = GRID[-1]
-    is_inside = (low >= 0) & (low < len(GRID) - 1)
-    inside, low = varying[is_inside], low[is_inside]
+    # In parts whose temporary arrays stay small, however many the values and lineages.
+    part_count = 1 + len(varying) * len(GRID) * len(profile.size) // 1_000_000
+    for part in np.array_split(varying, part_count):
+        grid = profile.at(GRID[:, None], part)
+        highest = grid.log_likelihood.argmax(axis=0)
+        is_rising = np.take_along_axis(grid.score, highest[None], axis=0)[0] > 0.0
+        # The maximum lies past the highest point where the likelihood still rises, else before it.
+        low = np.where(is_rising, highest, highest - 1)
+        is_inside = (low >= 0) & (low < len(GRID) - 1)
+        correlation[part] = np.where(low < 0, 0.0, GRID[-1])
+        correlation[part[is_inside]] = _roots(profile, part[is_inside], low[is_inside])
+    return correlation
+
+
+def _roots(profile: _Profile, value: Integers, low: Integers) -> Floats:
+    """Where the score of each of the numbered values is 0, after its point `low` of the grid."""
 
     def score(tried: Floats, number: Floats) -> Floats:
         return profile.at(tried, number.astype(np.intp)).score
 
-    found = elementwise.find_root(score, (GRID[low], GRID[low + 1]), args=(inside,))
-    correlation[inside] = found.x
-    return correlation
+    roots: Floats = elementwise.find_root(score, (GRID[low], GRID[low + 1]), args=(value,)).x
+    return roots

@@ -102,21 +102,18 @@ class Points:
         return len(self.x) >= 3 and bool(np.ptp(self.x) > 1e-12 * abs(self.x_mean))
 
     @property
-    def members(self) -> Floats:
-        """(G, n) of 0 and 1, which sums over each lineage from the left."""
-        return np.equal.outer(np.arange(len(self.labels)), self.lineage).astype(np.float64)
+    def counts(self) -> tuple[int, int]:
+        """Models and lineages."""
+        return len(self.x), len(self.labels)
 
     def fit(self, method: Method, counts: tuple[int, int], **found: Any) -> ScalingFit:
         """A fit to so many models and lineages with what was `found`, NaN where nothing was."""
         missing = dict.fromkeys(ScalingFit.__slots__[3:], NAN) | {"is_floored": False}
-        return ScalingFit(
-            method,
-            *counts,
-            **{
-                name: np.broadcast_to(value, self.y_mean.shape).reshape(self.shape)[()]
-                for name, value in (missing | found).items()
-            },
-        )
+        estimates: dict[str, Any] = {
+            name: np.broadcast_to(value, self.y_mean.shape).reshape(self.shape)[()]
+            for name, value in (missing | found).items()
+        }
+        return ScalingFit(method, *counts, **estimates)
 
 
 class Line(NamedTuple):
@@ -160,6 +157,22 @@ def points_of(log10_train_flop: ArrayLike, value: ArrayLike, lineage: ArrayLike)
         labels=labels,
         shape=y.shape[1:],
     )
+
+
+def lineage_sums(lineage: Integers, values: Floats) -> Floats:
+    """(G, ...) sums of (n, ...) values over each lineage; `lineage` as in `Points`."""
+    order = np.argsort(lineage, kind="stable")
+    starts = np.searchsorted(lineage[order], np.arange(lineage.max() + 1))
+    sums: Floats = np.add.reduceat(values[order], starts, axis=0)
+    return sums
+
+
+def within_lineages(points: Points) -> tuple[Floats, Floats]:
+    """(n,) compute and (n, k) values, less their mean over the lineage."""
+    size = np.bincount(points.lineage)
+    x = lineage_sums(points.lineage, points.x) / size
+    y = lineage_sums(points.lineage, points.y) / size[:, None]
+    return points.x - x[points.lineage], points.y - y[points.lineage]
 
 
 def least_squares(points: Points) -> Line:
@@ -242,13 +255,12 @@ def fit_ols(
         EstimationError: a number that is not finite, or lengths that differ.
     """
     points = points_of(log10_train_flop, value, lineage)
-    counts = len(points.x), len(points.labels)
     if not points.has_line:
-        return points.fit("ols", counts)
+        return points.fit("ols", points.counts)
     line = least_squares(points)
     return points.fit(
         "ols",
-        counts,
+        points.counts,
         **described(points, line),
         **inference(line.slope, ols_standard_error(line), len(points.x) - 2, confidence),
         **lineage_weights(points, line),
@@ -270,9 +282,9 @@ def lineage_weights(points: Points, line: Line) -> dict[str, Any]:
     A lineage's leverage is its share of the sum of squared deviations, the partial leverage of
     MacKinnon, Nielsen and Webb (2023, Stata Journal 23(4):942-982).
     """
-    sums, squares = points.members @ points.x, points.members @ points.x**2
+    sums, squares = lineage_sums(points.lineage, np.stack([points.x, points.x**2], axis=1)).T
     # Sums that cancel leave rounding, of which no share means anything.
-    sums[np.abs(sums) < 1e-9 * np.sqrt(line.x_sum_of_squares)] = 0.0
+    sums = np.where(np.abs(sums) < 1e-9 * np.sqrt(line.x_sum_of_squares), 0.0, sums)
     return {
         "effective_lineage_count": effective_count(sums**2),
         "largest_lineage_leverage": squares.max() / line.x_sum_of_squares,
