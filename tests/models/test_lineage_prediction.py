@@ -147,7 +147,7 @@ def test_the_order_of_models_changes_nothing():
 def test_skill_is_found_where_compute_decides_and_only_there():
     generator = np.random.default_rng(20241219)
     decided, noise, lineage_only = [], [], []
-    for _ in range(200):
+    for _ in range(100):
         decided.append(errors_of(*draw(generator, slope=3.0, shared=0.5))[1])
         noise.append(errors_of(*draw(generator, slope=0.0, shared=0.0))[1])
         lineage_only.append(errors_of(*draw(generator, slope=0.0, shared=1.0, sizes=(6,) * 6)))
@@ -164,7 +164,7 @@ def test_intervals_over_lineages_cover_new_lineages_and_those_over_models_do_not
     generator = np.random.default_rng(7)
     coverages = {0.0: [], 0.8: []}
     for shared, found in coverages.items():
-        for _ in range(300):
+        for _ in range(150):
             errors = errors_of(*draw(generator, slope=1.0, shared=shared))[1]
             found.append((errors.interval_coverage[0], errors.lineage_interval_coverage[0]))
     models, lineages = np.mean(coverages[0.0], axis=0)
@@ -177,7 +177,7 @@ def test_intervals_over_lineages_cover_new_lineages_and_those_over_models_do_not
 
 def test_the_interval_of_the_skill_covers_it():
     generator = np.random.default_rng(11)
-    repetitions = 300
+    repetitions = 150
     for slope, shared in ((0.0, 0.5), (1.0, 0.5), (2.0, 0.8)):
         squares, bounds = [], []
         for _ in range(repetitions):
@@ -189,10 +189,10 @@ def test_the_interval_of_the_skill_covers_it():
         # What the cross-validation comes to on average over worlds.
         skill = 1 - np.divide(*np.mean(squares, axis=0))
         low, high = np.transpose(bounds)
-        lowest = stats.binom.ppf(0.001, repetitions, 0.93) / repetitions
-        assert np.mean((low <= skill) & (skill <= high)) >= lowest
-        # A gain that is not there is seldom claimed.
-        assert np.mean(low > skill) < 0.03
+        assert np.mean((low <= skill) & (skill <= high)) >= 0.9
+        # A gain that is not there is seldom claimed: 2.5% of the time, or less.
+        highest = stats.binom.ppf(0.999, repetitions, 0.025) / repetitions
+        assert np.mean(low > skill) <= highest
 
 
 @pytest.mark.parametrize(
