@@ -97,7 +97,7 @@ def panels(snapshot: Answering) -> pd.DataFrame:
     return snapshot.answer(
         """
         select panel_id, description, model_count, lineage_count, benchmark_count,
-            missing_cell_count
+            missing_cell_count, suspect_cell_count
         from marts.dim_panels
         order by model_count, panel_id
         """,
@@ -192,13 +192,15 @@ def preferred_scores(snapshot: Answering) -> pd.DataFrame:
 def score_sources(snapshot: Answering, model_id: str, benchmark_id: str) -> pd.DataFrame:
     """Every source of one model's score on one benchmark, the preferred one first.
 
-    Nulls as in `preferred_scores`; `unscored_count` is null where the source does not say.
+    None is preferred where all are suspect; `suspect_reason` is null for one that is not. Other
+    nulls as in `preferred_scores`; `unscored_count` is null where the source does not say.
     """
     return snapshot.answer(
         """
         select is_preferred, score, standard_error, standard_error_method, ci_low, ci_high,
-            metric, is_comparable, item_count, unscored_count, score_source, source_repo,
-            source_file, source_ref, source_date, licence, attribution, note
+            is_suspect, suspect_reason, metric, is_comparable, item_count, unscored_count,
+            score_source, source_repo, source_file, source_ref, source_date, licence,
+            attribution, note
         from marts.fct_benchmark_scores
         where model_id = ? and benchmark_id = ?
         order by is_preferred desc, source_date desc, source_ref

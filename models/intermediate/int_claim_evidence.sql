@@ -76,9 +76,8 @@ estimates as (
         budget_language as on_what,
         method,
         slope as estimate,
-        -- Fewer than two lineages' worth of evidence is none.
-        case when effective_lineage_count >= 2 then slope_ci_low end as ci_low,
-        case when effective_lineage_count >= 2 then slope_ci_high end as ci_high,
+        slope_ci_low as ci_low,
+        slope_ci_high as ci_high,
         lineage_count,
         effective_lineage_count
     from scaling_fits
@@ -148,7 +147,7 @@ estimates as (
     where components.quantity = 'loading'
 ),
 
-joined as (
+final as (
     select
         asked.*,
         estimates.estimate,
@@ -165,19 +164,6 @@ joined as (
             and asked.target = estimates.target
             and asked.on_what = estimates.on_what
             and asked.method = estimates.method
-),
-
-final as (
-    select
-        *,
-        case
-            -- Worse than the mean of the other lineages: nothing was learned that holds there.
-            when method = 'lineage_prediction' and estimate is null then 'open'
-            when method = 'lineage_prediction' and estimate > 0 then 'for'
-            when method = 'lineage_prediction' then 'against'
-            else {{ interval_vote('ci_low', 'ci_high', 'region_low', 'region_high') }}
-        end as vote
-    from joined
 )
 
 select * from final

@@ -2,8 +2,8 @@
 
 with
 
-evidence as (
-    select * from {{ ref('int_claim_evidence') }}
+votes as (
+    select * from {{ ref('int_claim_votes') }}
 ),
 
 claims as (
@@ -12,19 +12,20 @@ claims as (
 
 final as (
     select
-        evidence.claim_id,
-        evidence.panel_id,
-        evidence.part_index,
-        evidence.method,
+        votes.claim_id,
+        votes.panel_id,
+        votes.part_index,
+        votes.method,
         (select max(builds.build_number) from meta.builds as builds) as build_number,
         claims.verdict,
-        evidence.vote,
-        round(evidence.estimate, 6) as estimate,
-        round(evidence.ci_low, 6) as ci_low,
-        round(evidence.ci_high, 6) as ci_high
-    from evidence
+        votes.vote,
+        round(votes.estimate, 6) as estimate,
+        round(votes.ci_low, 6) as ci_low,
+        round(votes.ci_high, 6) as ci_high
+    from votes
     inner join claims
-        on evidence.claim_id = claims.claim_id and evidence.panel_id = claims.panel_id
+        on votes.claim_id = claims.claim_id and votes.panel_id = claims.panel_id
+    where votes.left_out_kind = 'nothing'
 )
 
 select * from final

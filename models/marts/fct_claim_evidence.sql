@@ -1,7 +1,7 @@
 with
 
-evidence as (
-    select * from {{ ref('int_claim_evidence') }}
+votes as (
+    select * from {{ ref('int_claim_votes') }}
 ),
 
 final as (
@@ -24,7 +24,8 @@ final as (
         is_required::boolean as is_required,
         is_primary::boolean as is_primary,
         vote::varchar as vote
-    from evidence
+    from votes
+    where left_out_kind = 'nothing'
 )
 
 select * from final

@@ -8,6 +8,8 @@ final as (
     select
         panel_id,
         is_reference,
+        model_choice,
+        score_choice,
         description
     from source
 )

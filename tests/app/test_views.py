@@ -61,7 +61,7 @@ def test_a_view_opens_and_says_what_it_is_about(view, open_app, ask):
     assert f"Data: build of {built_at:%Y-%m-%d %H:%M} UTC." in [note.value for note in app.caption]
 
 
-@pytest.mark.parametrize("panel_id", ["complete", "all"])
+@pytest.mark.parametrize("panel_id", ["paper_35_corrected", "complete", "all"])
 def test_every_view_opens_on_the_panel_that_was_chosen_on_another(panel_id, open_app):
     app = open_app("correlations.py")
     app.selectbox(key="panel").select(panel_id).run()

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from tests.models.textbook import textbook_em
 
-PANELS = ("paper_35", "complete", "all")
+PANELS = ("paper_35", "paper_35_corrected", "complete", "all")
 
 
 @pytest.fixture(scope="module")
@@ -24,11 +24,11 @@ def warehouse(built_warehouse: Path):
 def score_matrix(warehouse: duckdb.DuckDBPyConnection, panel_id: str) -> pd.DataFrame:
     scores = warehouse.execute(
         """
-        select panel_models.model_id, scores.benchmark_id, scores.score
-        from marts.dim_panel_models as panel_models
+        select scores.model_id, scores.benchmark_id, scores.score
+        from marts.fct_panel_scores as panel_scores
         inner join marts.fct_benchmark_scores as scores
-            on panel_models.model_id = scores.model_id
-        where panel_models.panel_id = ? and scores.is_preferred and scores.is_comparable
+            using (model_id, benchmark_id, score_source, source_ref)
+        where panel_scores.panel_id = ? and scores.is_comparable
         """,
         [panel_id],
     ).df()
@@ -68,6 +68,89 @@ def test_the_studys_components(warehouse):
     assert leading == [("niilc",), ("wmt20_en_ja",), ("jemhopqa",)]
 
 
+CODE_OF_SARASHINA2 = {
+    (f"sbintuitions/sarashina2-{size}", benchmark_id)
+    for size in ("7b", "13b")
+    for benchmark_id in ("humaneval", "jhumaneval")
+}
+"""What the study's source has at zero and the same team's leaderboard clearly above it."""
+
+
+def cells(warehouse: duckdb.DuckDBPyConnection, query: str) -> set[tuple[str, str]]:
+    return set(warehouse.execute(f"select model_id, benchmark_id from {query}").fetchall())
+
+
+def test_suspect_scores_are_those_that_a_later_publication_contradicts(warehouse):
+    assert cells(warehouse, "marts.fct_suspect_scores") == CODE_OF_SARASHINA2
+    assert cells(warehouse, "marts.fct_benchmark_scores where is_suspect") == CODE_OF_SARASHINA2
+    # Not what a model cannot do, as nothing says otherwise.
+    zeros = cells(warehouse, "marts.fct_benchmark_scores where score = 0")
+    assert ("llm-jp/llm-jp-3-3.7b", "jhumaneval") in zeros
+    assert ("cyberagent/calm2-7b", "humaneval") in zeros
+    below_chance = cells(
+        warehouse,
+        "marts.fct_benchmark_scores inner join marts.dim_benchmarks using (benchmark_id)"
+        " where ci_high < chance_score",
+    )
+    assert below_chance == {("stockmark/stockmark-100b", "jmmlu")}
+
+
+def test_panels_do_with_suspect_scores_what_they_say(warehouse):
+    faithful, corrected, complete, everything = (score_matrix(warehouse, p) for p in PANELS)
+    zeros = {
+        (model, benchmark): faithful.loc[model, benchmark]
+        for model, benchmark in CODE_OF_SARASHINA2
+    }
+    assert set(zeros.values()) == {0.0}
+    changed = (faithful != corrected).stack()
+    assert set(changed[changed].index) == CODE_OF_SARASHINA2
+    models = {model for model, _ in CODE_OF_SARASHINA2}
+    assert models.isdisjoint(complete.index)
+    for model, benchmark in CODE_OF_SARASHINA2:
+        later = warehouse.execute(
+            "select arg_max(score, source_date) from marts.fct_benchmark_scores"
+            " where model_id = ? and benchmark_id = ?",
+            [model, benchmark],
+        ).fetchone()
+        assert (corrected.loc[model, benchmark],) == later
+        assert (everything.loc[model, benchmark],) == later
+    counts = {
+        panel_id: tuple(row)
+        for panel_id, *row in warehouse.execute(
+            "select panel_id, source_count, suspect_cell_count, replaced_cell_count,"
+            " left_out_cell_count, left_out_model_count from marts.dim_panels"
+        ).fetchall()
+    }
+    assert counts == {
+        "paper_35": (1, 4, 0, 0, 0),
+        "paper_35_corrected": (2, 0, 4, 0, 0),
+        "complete": (1, 0, 0, 0, 2),
+        "all": (4, 0, 4, 0, 0),
+    }
+
+
+def test_the_complete_panel_is_all_that_one_source_has_complete(warehouse):
+    (source_ref,) = warehouse.execute(
+        "select distinct source_ref from marts.fct_panel_scores where panel_id = 'complete'"
+    ).fetchone()
+    complete_counts = dict(
+        warehouse.execute(
+            """
+            select source_ref, count(*) from (
+                select source_ref, model_id
+                from marts.fct_benchmark_scores
+                inner join marts.dim_models using (model_id)
+                where is_comparable and is_base and score_source = 'published'
+                group by source_ref, model_id
+                having count(distinct benchmark_id) = 19
+            ) group by source_ref
+            """
+        ).fetchall()
+    )
+    assert max(complete_counts, key=complete_counts.get) == source_ref
+    assert len(score_matrix(warehouse, "complete")) == complete_counts[source_ref] - 2
+
+
 @pytest.mark.parametrize("panel_id", PANELS)
 def test_correlations_equal_pandas_and_scipy(warehouse, panel_id):
     matrix = score_matrix(warehouse, panel_id)
@@ -95,7 +178,7 @@ def test_correlations_equal_pandas_and_scipy(warehouse, panel_id):
     )
 
 
-@pytest.mark.parametrize("panel_id", ["paper_35", "complete"])
+@pytest.mark.parametrize("panel_id", ["paper_35", "paper_35_corrected", "complete"])
 def test_components_equal_scikit_learn(warehouse, panel_id):
     matrix = score_matrix(warehouse, panel_id)
     assert not matrix.isna().any(axis=None)
