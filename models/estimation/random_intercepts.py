@@ -17,6 +17,7 @@ from models.estimation.scaling import (
     NAN,
     effective_count,
     inference,
+    largest_share,
     lineage_sums,
     points_of,
     within_lineages,
@@ -165,13 +166,13 @@ def fit_lineage_random_intercepts(
     correlation = _correlations(profile, np.flatnonzero(is_known & ~is_flat))
     best = profile.at(correlation, slice(None))
     variance = best.residual_sum / best.degrees_of_freedom
-    shares = (profile.within_xx + best.weight * best.x**2) / best.sum_xx[:, None]
+    informations = profile.within_xx + best.weight * best.x**2
     found: dict[str, Any] = {
         "slope": best.slope,
         "intercept": points.y_mean + best.intercept - best.slope * points.x_mean,
         "residual_standard_deviation": np.sqrt(variance),
-        "effective_lineage_count": effective_count(shares),
-        "largest_lineage_leverage": shares.max(axis=-1),
+        "effective_lineage_count": effective_count(informations),
+        "largest_lineage_leverage": largest_share(informations),
         "intra_lineage_correlation": np.where(is_flat, NAN, correlation),
         **inference(best.slope, np.sqrt(variance / best.sum_xx), lineage_count - 1, confidence),
     }
