@@ -1,0 +1,112 @@
+"""Lineage lines: many least-squares slopes at once, with intervals that take lineages as units."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Flags = NDArray[np.bool_]
+    Integers = NDArray[np.intp]
+
+
+class Slopes(NamedTuple):
+    """Least-squares slopes and their classical standard errors; NaN where undefined."""
+
+    slope: Floats
+    standard_error: Floats
+
+
+class LineageErrors(NamedTuple):
+    """Standard errors over lineages."""
+
+    standard_error: Floats
+    """NaN with fewer than three lineages, or if an estimate without one of them is NaN."""
+    lineage_count: Integers
+    is_floored: Flags
+    """Whether it would have been smaller than the error of independent models."""
+
+
+def least_squares_slopes(x: Floats, value: Floats) -> Slopes:
+    """(...) slopes of `value` on `x`, over the last axis; a model with NaN in either is left out.
+
+    NaN with fewer than three models, or all at one x.
+    """
+    present = np.isfinite(x) & np.isfinite(value)
+    count = present.sum(axis=-1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x, y = (
+            np.where(
+                present, part - np.where(present, part, 0.0).sum(axis=-1, keepdims=True) / count, 0
+            )
+            for part in (x, value)
+        )
+        squares = (x * x).sum(axis=-1)
+        slope = (x * y).sum(axis=-1) / squares
+        residuals = y - slope[..., None] * x
+        error = np.sqrt((residuals**2).sum(axis=-1) / (count[..., 0] - 2) / squares)
+    undefined = (count[..., 0] < 3) | ~(squares > 1e-18)
+    return Slopes(np.where(undefined, np.nan, slope), np.where(undefined, np.nan, error))
+
+
+def lineage_errors(replicates: Floats, takes_part: Flags, floor: Floats) -> LineageErrors:
+    """Delete-one-lineage jackknife, no smaller than the error of independent models.
+
+    The variance is (G - 1) / G times the sum of squared deviations of G replicates from their mean
+    (see `models.estimation.jackknife`). With few lineages it can be too small by chance, which the
+    error of independent models bounds from below.
+
+    Args:
+        replicates: (L, ...), the estimate with each of L lineages left out.
+        takes_part: (L, ...), whether the lineage has a model among those of the estimate.
+        floor: (...), standard error that takes models as independent.
+    """
+    count = takes_part.sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = np.where(takes_part, replicates, 0.0).sum(axis=0) / count
+        squares = np.where(takes_part, (replicates - mean) ** 2, 0.0).sum(axis=0)
+        error = np.where(count < 3, np.nan, np.sqrt((count - 1) / count * squares))
+    return LineageErrors(np.fmax(error, np.where(np.isnan(error), np.nan, floor)), count, error < floor)
+
+
+def t_quantiles(lineage_count: Integers, confidence: float = 0.95) -> Floats:
+    """(...) multiple of the standard error in a two-sided interval, with one degree less."""
+    quantile: Floats = stdtrit(np.maximum(lineage_count - 1, 1), (1.0 + confidence) / 2.0)
+    return quantile
+
+
+def p_values(estimate: Floats, errors: LineageErrors) -> Floats:
+    """(...) two-sided p-values of no slope; NaN without a standard error, or with one of 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        deviate = np.abs(estimate) / np.where(errors.standard_error > 0, errors.standard_error, np.nan)
+    p_value: Floats = 2.0 * stdtr(np.maximum(errors.lineage_count - 1, 1), -deviate)
+    return p_value
+
+
+def bound_quantiles(
+    width: Floats, standard_error: Floats, lineage_count: Integers, confidence: float = 0.95
+) -> Floats:
+    """(...) multiple of the standard errors to go out from both ends of an identified set.
+
+    The slope itself, wherever in the set it is, is then covered as often as `confidence` says
+    (Imbens and Manski 2004, Econometrica 72(6):1845-1857, equation 7; with Student's t for the
+    normal distribution, since errors are over few lineages). It is the two-sided quantile for a set
+    of no `width`, and falls to the one-sided one as the set gets wide. `standard_error` is the
+    larger one of the two ends.
+    """
+    freedom = np.maximum(lineage_count - 1, 1)
+    low, high = (stdtrit(freedom, level) for level in (confidence, (1.0 + confidence) / 2.0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gap = np.where(standard_error > 0, width / standard_error, np.where(width > 0, np.inf, 0.0))
+    gap = np.where(np.isnan(standard_error), np.nan, gap)
+    for _ in range(50):
+        middle = (low + high) / 2.0
+        short = stdtr(freedom, middle + gap) - stdtr(freedom, -middle) < confidence
+        low, high = np.where(short, middle, low), np.where(short, high, middle)
+    quantile: Floats = np.where(np.isnan(gap), np.nan, high)
+    return quantile
