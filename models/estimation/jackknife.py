@@ -98,6 +98,10 @@ class Jackknife:
         if self._scaled is not self._plain:
             self._scaled.add(self._scale.of(replicates))
 
+    def add_undetermined(self) -> None:
+        """Takes a replicate that does not exist: no uncertainty can be told any more."""
+        self.add(np.full((1, *self._plain.centre.shape), np.nan))
+
     def uncertainty(self, confidence: float = 0.95) -> Uncertainty:
         """From the replicates added so far; `confidence` is the coverage aimed at."""
         quantile = float(stdtrit(self._plain.count - 1, (1.0 + confidence) / 2.0))

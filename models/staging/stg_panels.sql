@@ -7,6 +7,7 @@ source as (
 final as (
     select
         panel_id,
+        is_reference,
         description
     from source
 )
