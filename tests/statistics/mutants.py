@@ -1,0 +1,5 @@
+"""Mutants."""
+
+
+def living(say):
+    return []
