@@ -29,7 +29,7 @@ class LineageErrors(NamedTuple):
     """NaN with fewer than three lineages, or if an estimate without one of them is NaN."""
     lineage_count: Integers
     is_floored: Flags
-    """Whether it would have been smaller than the error of independent models."""
+    """Whether it would have been smaller than the error that takes models as independent."""
 
 
 def least_squares_slopes(x: Floats, value: Floats) -> Slopes:
@@ -54,24 +54,26 @@ def least_squares_slopes(x: Floats, value: Floats) -> Slopes:
     return Slopes(np.where(undefined, np.nan, slope), np.where(undefined, np.nan, error))
 
 
-def lineage_errors(replicates: Floats, takes_part: Flags, floor: Floats) -> LineageErrors:
+def lineage_errors(
+    estimate: Floats, replicates: Floats, lineage_count: Integers, floor: Floats
+) -> LineageErrors:
     """Delete-one-lineage jackknife, no smaller than the error of independent models.
 
-    The variance is (G - 1) / G times the sum of squared deviations of G replicates from their mean
-    (see `models.estimation.jackknife`). With few lineages it can be too small by chance, which the
-    error of independent models bounds from below.
+    The variance is (G - 1) / G times the sum, over the lineages left out, of squared differences
+    from the estimate of all (CV3, see `models.estimation.jackknife`). A lineage without a model in
+    the fit may still move the values of the others, and then counts in the sum. With few lineages
+    the sum can be smaller than chance allows.
 
     Args:
-        replicates: (L, ...), the estimate with each of L lineages left out.
-        takes_part: (L, ...), whether the lineage has a model among those of the estimate.
+        estimate: (...), of all lineages.
+        replicates: (L, ...), the same with each of L lineages left out.
+        lineage_count: (...), G, lineages with a model in the estimate.
         floor: (...), standard error that takes models as independent.
     """
-    count = takes_part.sum(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean = np.where(takes_part, replicates, 0.0).sum(axis=0) / count
-        squares = np.where(takes_part, (replicates - mean) ** 2, 0.0).sum(axis=0)
-        error = np.where(count < 3, np.nan, np.sqrt((count - 1) / count * squares))
-    return LineageErrors(np.fmax(error, np.where(np.isnan(error), np.nan, floor)), count, error < floor)
+    squares = ((replicates - estimate) ** 2).sum(axis=0)
+    count = np.maximum(lineage_count, 1)
+    error = np.where(lineage_count < 3, np.nan, np.sqrt((count - 1) / count * squares))
+    return LineageErrors(np.maximum(error, floor), lineage_count, error < floor)
 
 
 def t_quantiles(lineage_count: Integers, confidence: float = 0.95) -> Floats:
