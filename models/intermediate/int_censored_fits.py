@@ -54,9 +54,7 @@ def rows_of(points: BoundedPoints, smallest_shares: Sequence[float]) -> pd.DataF
         low, high, np.broadcast_to(values, (len(values), *shape)).reshape(len(values), *low.shape)
     )
     share_count = len(smallest_shares)
-    model_count, lineage_count = (
-        np.tile(count, share_count) for count in points.counts(models)
-    )
+    model_count, lineage_count = (np.tile(count, share_count) for count in points.counts(models))
     errors = lineage_errors(fits.slope, fits.replicates, lineage_count, fits.information_error)
     half_width = t_quantiles(lineage_count) * errors.standard_error
     kinds, names = zip(*points.targets, strict=True)

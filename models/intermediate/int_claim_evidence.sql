@@ -92,12 +92,14 @@ estimates as (
         budget_language as on_what,
         'lineage_prediction' as method,
         skill as estimate,
-        skill_ci_low as ci_low,
-        skill_ci_high as ci_high,
+        skill_low as ci_low,
+        skill_high as ci_high,
         lineage_count,
         null as effective_lineage_count
     from predictions
-    where predictor = 'compute'
+    where
+        quantity = 'errors'
+        and predictor = case budget_language when 'total' then 'total_compute' else 'local_compute' end
 
     union all
 

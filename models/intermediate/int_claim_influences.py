@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from models.estimation.cluster_robust import Replicates, fit_lineage_cr2, fit_lineage_jackknife
+from models.estimation.cluster_robust import fit_lineage_cr2, fit_lineage_jackknife
 from models.estimation.fixed_effects import fit_lineage_fixed_effects
 from models.estimation.jackknife import FISHER_Z, Jackknife
+from models.intermediate.int_scaling_fits import TARGET, replicates_of, values_without_lineages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from duckdb import DuckDBPyConnection
     from numpy.typing import NDArray
+
+    from models.estimation.scaling import ScalingFit
 
     Floats = NDArray[np.float64]
 
@@ -35,8 +39,12 @@ COLUMNS = {
 """Columns of the table and their pandas types, whether or not there are rows."""
 
 
+ESTIMATE = ("slope", "slope_ci_low", "slope_ci_high", "effective_lineage_count")
+"""Fields of a fit that become the last columns."""
+
+
 class Estimate(NamedTuple):
-    """An estimate with its 95% interval; NaN where there is none."""
+    """A correlation with its 95% interval; NaN where there is none."""
 
     method: str
     value: float
@@ -65,47 +73,43 @@ def units_of(model_ids: NDArray[np.str_], lineage_ids: NDArray[np.str_]) -> Iter
 
 def slopes_without(
     points: pd.DataFrame, without: pd.DataFrame
-) -> Iterator[tuple[Unit, list[Estimate]]]:
-    """The methods that a slope has to pass, without each unit.
+) -> Iterator[tuple[Unit, list[tuple[str, str]], list[ScalingFit]]]:
+    """Targets of one panel and language with the required fits, without each unit.
 
-    `points` has a row per model: model_id, lineage_id, log10_train_flop and value. `without` has
-    the value of each model when a lineage is left out of what the values are estimated from
-    (left_out_lineage_id, model_id, value), and no row where values are scores. Where a lineage is
-    left out here, the values are those without it, and are held in the jackknife of the others;
-    where a model is, the values are those with it.
+    `points` and `without` are rows of int_scaling_points and int_ability_replicates. Where a
+    lineage is left out, abilities are those that were estimated without it, and are held in the
+    jackknife of the others; where a model is, they are those of all models.
     """
-    points = points.sort_values("model_id")
-    model_ids, lineage_ids = (points[name].to_numpy(str) for name in ("model_id", "lineage_id"))
-    compute, value = (points[name].to_numpy(np.float64) for name in ("log10_train_flop", "value"))
-    replicated = without.pivot(index="left_out_lineage_id", columns="model_id", values="value")
-    replicated = replicated.reindex(columns=model_ids)
-    for unit in units_of(model_ids, lineage_ids):
-        kept, values, replicates = unit.is_kept, value, None
-        if unit.kind == "lineage" and unit.id in replicated.index:
-            values = replicated.loc[unit.id].to_numpy(np.float64)
-        elif unit.kind == "model" and len(replicated):
-            replicates = Replicates(replicated.index.to_numpy(str), replicated.to_numpy()[:, kept])
-        arguments = compute[kept], values[kept], lineage_ids[kept]
-        if not np.isfinite(values[kept]).all():
-            continue
-        fits = (
-            fit_lineage_jackknife(*arguments, replicates=replicates),
-            fit_lineage_cr2(*arguments),
-            fit_lineage_fixed_effects(*arguments),
-        )
-        yield (
-            unit,
-            [
-                Estimate(
-                    fit.method,
-                    float(fit.slope),
-                    float(fit.slope_ci_low),
-                    float(fit.slope_ci_high),
-                    float(fit.effective_lineage_count),
-                )
-                for fit in fits
-            ],
-        )
+    values = points.pivot(index="model_id", columns=TARGET, values="value")
+    models = points.drop_duplicates("model_id").set_index("model_id").loc[values.index]
+    replicated = values_without_lineages(without)
+    is_known = values.notna().to_numpy()
+    # Targets that the same models have are fitted together.
+    patterns, of_target = np.unique(is_known, axis=1, return_inverse=True)
+    for number, has_value in enumerate(patterns.T):
+        chosen, fitted = values.loc[has_value, of_target == number], models[has_value]
+        lineage_ids = fitted["lineage_id"].to_numpy(str)
+        compute = fitted["log10_train_flop"].to_numpy(np.float64)
+        replicates = replicates_of(chosen, lineage_ids, replicated)
+        scores = chosen.to_numpy(np.float64)
+        for unit in units_of(fitted.index.to_numpy(str), lineage_ids):
+            kept, held, redone = unit.is_kept, scores, None
+            if replicates is not None and unit.kind == "lineage":
+                held = replicates.values[replicates.lineage == unit.id][0]
+            elif replicates is not None:
+                redone = replace(replicates, values=replicates.values[:, kept])
+            arguments = compute[kept], held[kept], lineage_ids[kept]
+            if not np.isfinite(arguments[1]).all():
+                continue
+            yield (
+                unit,
+                chosen.columns.to_list(),
+                [
+                    fit_lineage_jackknife(*arguments, replicates=redone),
+                    fit_lineage_cr2(*arguments),
+                    fit_lineage_fixed_effects(*arguments),
+                ],
+            )
 
 
 def correlations_without(pairs: pd.DataFrame) -> Iterator[tuple[Unit, list[Estimate]]]:
@@ -125,32 +129,36 @@ def correlations_without(pairs: pd.DataFrame) -> Iterator[tuple[Unit, list[Estim
 def correlation_estimates(scores: Floats, lineage_ids: NDArray[np.str_]) -> list[Estimate]:
     """The correlation of two columns (n, 2) with its intervals by lineages and by models.
 
-    The estimators are those of int_benchmark_correlations.sql. There are more than three rows.
+    The estimators are those of int_benchmark_correlations.sql, sums over lineages and all.
     """
-    pearson = _correlation(scores)
-    by_lineages = Jackknife(pearson, FISHER_Z)
-    labels = np.unique(lineage_ids)
-    by_lineages.add(np.array([_correlation(scores[lineage_ids != label]) for label in labels]))
-    interval = by_lineages.uncertainty()
-    low, high = (interval.low, interval.high) if len(labels) > 2 else (np.nan, np.nan)
+    centred = scores - scores.mean(axis=0)
+    x, y = centred.T
+    lineages, of_lineage = np.unique(lineage_ids, return_inverse=True)
+    terms = (np.ones_like(x), x, y, x * x, y * y, x * y)
+    sums = np.array([np.bincount(of_lineage, weights=term) for term in terms])
+    pearson = float(_correlation(sums.sum(axis=1)))
+    low = high = np.nan
+    if len(lineages) > 2:
+        by_lineages = Jackknife(pearson, FISHER_Z)
+        by_lineages.add(_correlation(sums.sum(axis=1, keepdims=True) - sums))
+        interval = by_lineages.uncertainty()
+        low, high = float(interval.low), float(interval.high)
     margin = ndtri(0.975) / np.sqrt(len(scores) - 3)
+    by_models = np.tanh(np.arctanh(pearson) + np.array([-margin, margin]))
     return [
-        Estimate("lineages", pearson, float(low), float(high), np.nan),
-        Estimate(
-            "models",
-            pearson,
-            float(np.tanh(np.arctanh(pearson) - margin)),
-            float(np.tanh(np.arctanh(pearson) + margin)),
-            np.nan,
-        ),
+        Estimate("lineages", pearson, low, high, np.nan),
+        Estimate("models", pearson, *map(float, by_models), np.nan),
     ]
 
 
-def _correlation(scores: Floats) -> float:
-    """NaN with fewer than three rows, or where a column does not vary."""
-    if len(scores) < 3 or (np.ptp(scores, axis=0) == 0).any():
-        return float("nan")
-    return float(np.corrcoef(scores, rowvar=False)[0, 1])
+def _correlation(sums: Floats) -> Floats:
+    """From (6, ...) counts, sums, sums of squares and of products; NaN where there is none."""
+    n, x, y, xx, yy, xy = sums
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x_variation, y_variation = xx - x**2 / n, yy - y**2 / n
+        pearson: Floats = (xy - x * y / n) / np.sqrt(x_variation * y_variation)
+    is_defined = (n > 2) & (x_variation > 1e-12 * xx) & (y_variation > 1e-12 * yy)
+    return np.where(is_defined, pearson, np.nan)
 
 
 def claim_influences(
@@ -162,30 +170,33 @@ def claim_influences(
     int_ability_replicates and int_panel_scores.
     """
     rows: list[tuple[Any, ...]] = []
-    of_target = {
-        key: group
-        for key, group in points.groupby(["target_kind", "target", "budget_language", "panel_id"])
-    }
-    without = dict(list(replicates.groupby(["target_kind", "target", "panel_id"])))
-    nothing = replicates.iloc[:0]
-    by_panel = dict(list(scores.groupby("panel_id")))
-    for part in parts.itertuples():
-        for panel_id, panel_scores in by_panel.items():
-            if part.evidence == "slope":
-                key = (part.target_kind, part.target, part.on_what, panel_id)
-                if key not in of_target:
-                    continue
-                replicated = without.get((part.target_kind, part.target, panel_id), nothing)
-                found = slopes_without(of_target[key], replicated)
-            elif part.evidence == "correlation":
-                found = correlations_without(pairs_of(panel_scores, part.target, part.on_what))
-            else:
-                continue
-            rows.extend(
-                (part.claim_id, panel_id, part.part_index, one.method, unit.kind, unit.id, *one[1:])
-                for unit, estimates in found
-                for one in estimates
-            )
+    slopes = parts[parts["evidence"] == "slope"].rename(columns={"on_what": "budget_language"})
+    asked = points.merge(slopes[[*TARGET, "budget_language"]].drop_duplicates())
+    needed = replicates.merge(slopes[TARGET].drop_duplicates())
+    without = {str(panel_id): rows for panel_id, rows in needed.groupby("panel_id")}
+    for (panel_id, language), of_panel in asked.groupby(["panel_id", "budget_language"]):
+        replicated = without.get(str(panel_id), needed.iloc[:0])
+        parts_of = {
+            target: [(str(part.claim_id), part.part_index) for part in of_target.itertuples()]
+            for target, of_target in slopes[slopes["budget_language"] == language].groupby(TARGET)
+        }
+        for unit, targets, fits in slopes_without(of_panel, replicated):
+            for fit in fits:
+                found = zip(*(np.atleast_1d(getattr(fit, name)) for name in ESTIMATE), strict=True)
+                for target, estimate in zip(targets, found, strict=True):
+                    rows.extend(
+                        (claim_id, panel_id, part_index, fit.method, *unit[:2], *estimate)
+                        for claim_id, part_index in parts_of[target]
+                    )
+    for part in parts[parts["evidence"] == "correlation"].itertuples():
+        for panel_id, of_panel in scores.groupby("panel_id"):
+            for unit, estimates in correlations_without(
+                pairs_of(of_panel, str(part.target), str(part.on_what))
+            ):
+                rows.extend(
+                    (part.claim_id, panel_id, part.part_index, one.method, *unit[:2], *one[1:])
+                    for one in estimates
+                )
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
     return table.sort_values(list(COLUMNS)[:6], ignore_index=True)
 
