@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from models.estimation.errors import InsufficientDataError
-from models.intermediate import int_principal_components, int_scaling_fits
+from models.intermediate import int_principal_components
 
 
 def panel(model_count: int = 12, benchmark_count: int = 3) -> pd.DataFrame:
@@ -61,12 +61,7 @@ def test_components_do_not_depend_on_the_order_of_rows():
 def test_an_empty_input_gives_an_empty_table_with_all_columns():
     components = int_principal_components.model(Dbt(panel().iloc[:0]), None)
     assert components.dtypes.astype(str).to_dict() == int_principal_components.COLUMNS
-    points = pd.DataFrame(
-        columns=[*int_scaling_fits.KEY, "model_id", "lineage_id", "log10_train_flop", "value"]
-    )
-    fits = int_scaling_fits.model(Dbt(points), None)
-    assert fits.dtypes.astype(str).to_dict() == int_scaling_fits.COLUMNS
-    assert len(components) == len(fits) == 0
+    assert len(components) == 0
 
 
 def test_a_panel_that_is_too_small_is_named():
@@ -75,27 +70,3 @@ def test_a_panel_that_is_too_small_is_named():
     flat = panel().assign(score=lambda rows: rows["score"].where(rows["benchmark_id"] != "b1", 0.5))
     with pytest.raises(InsufficientDataError, match=r"panel 'p': .*column 'b1' has the same"):
         int_principal_components.model(Dbt(flat), None)
-
-
-def test_fits_have_one_row_per_target_language_and_method():
-    points = pd.DataFrame(
-        {
-            "panel_id": "p",
-            "target_kind": "benchmark",
-            "target": np.repeat(["b0", "b1"], 6),
-            "budget_language": "ja",
-            "model_id": np.tile([f"model {i}" for i in range(6)], 2),
-            "lineage_id": np.tile(["a", "a", "b", "b", "c", "c"], 2),
-            "log10_train_flop": np.tile(np.linspace(20, 23, 6), 2),
-            "value": np.random.default_rng(0).uniform(size=12),
-        }
-    )
-    fits = int_scaling_fits.model(Dbt(points), None)
-    assert fits[["target", "method"]].to_records(index=False).tolist() == [
-        ("b0", "ols"),
-        ("b0", "ols_lineage_jackknife"),
-        ("b1", "ols"),
-        ("b1", "ols_lineage_jackknife"),
-    ]
-    shuffled = int_scaling_fits.model(Dbt(points.sample(frac=1, random_state=1)), None)
-    pd.testing.assert_frame_equal(fits, shuffled)
