@@ -385,7 +385,7 @@ def model_abilities(snapshot: Answering, panel_id: str, component_index: int) ->
 
 
 def scaling_fits(snapshot: Answering, panel_id: str) -> pd.DataFrame:
-    """Slopes of every target on every language's compute, one row for both methods together.
+    """Slopes of every target on every language's compute, by least squares.
 
     A slope is the change of the value per tenfold compute. `ols` takes models as independent,
     `lineage` whole lineages. Estimates are null where models or lineages are too few.
@@ -399,7 +399,8 @@ def scaling_fits(snapshot: Answering, panel_id: str) -> pd.DataFrame:
             ols.p_value as ols_p_value, ols.q_value as ols_q_value,
             jackknife.slope_ci_low as lineage_ci_low, jackknife.slope_ci_high as lineage_ci_high,
             jackknife.p_value as lineage_p_value, jackknife.q_value as lineage_q_value,
-            ols.pearson, ols.r_squared, ols.residual_standard_deviation
+            ols.effective_lineage_count, ols.pearson, ols.r_squared,
+            ols.residual_standard_deviation
         from marts.fct_scaling_fits as ols
         left join marts.fct_scaling_fits as jackknife
             on ols.panel_id = jackknife.panel_id
@@ -414,13 +415,37 @@ def scaling_fits(snapshot: Answering, panel_id: str) -> pd.DataFrame:
     )
 
 
+def scaling_methods(
+    snapshot: Answering, panel_id: str, target: str, budget_language: str
+) -> pd.DataFrame:
+    """The slope of one line by every method, a row each.
+
+    `effective_lineage_count` says how many equal lineages would tell the slope as well.
+    """
+    return snapshot.answer(
+        """
+        select
+            method, slope, slope_ci_low, slope_ci_high, p_value, q_value, degrees_of_freedom,
+            model_count, lineage_count, effective_lineage_count, largest_lineage_leverage,
+            intra_lineage_correlation
+        from marts.fct_scaling_fits
+        where panel_id = ? and target = ? and budget_language = ?
+        order by method
+        """,
+        panel_id,
+        target,
+        budget_language,
+    )
+
+
 def scaling_points(
     snapshot: Answering, panel_id: str, target: str, budget_language: str
 ) -> pd.DataFrame:
     """The models a scaling line is fitted to, with the bounds of their compute.
 
     `train_flop` and its bounds are counts of floating-point operations; a bound is null where it
-    is unknown. `value` is an ability (in standardised score units) or a score (0 to 1).
+    is unknown. `value` is an ability on the panel's own component (in standardised score units), an
+    anchored one (in standard deviations over the reference panel) or a score (0 to 1).
     """
     return snapshot.answer(
         """

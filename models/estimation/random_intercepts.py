@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 # The likelihood may have two maxima: the higher one is looked for among these correlations of
 # siblings. Beyond the last one nothing but rounding is left of the residuals.
-GRID = np.concatenate([np.linspace(0.0, 0.95, 39), 1.0 - np.geomspace(0.04, 1e-8, 20)])
+GRID = np.concatenate([np.linspace(0.0, 0.9, 19), 1.0 - np.geomspace(0.08, 1e-8, 17)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from models.estimation.errors import EstimationError
-from models.intermediate import int_principal_components, int_scaling_fits
+from models.intermediate import int_principal_components
 
 
 def panel(
@@ -160,12 +160,7 @@ def test_an_empty_input_gives_an_empty_table_with_all_columns():
     components = components_of(panel().iloc[:0])
     dtypes = {name: dtype.lower() for name, dtype in int_principal_components.COLUMNS.items()}
     assert components.dtypes.astype(str).str.lower().to_dict() == dtypes
-    points = pd.DataFrame(
-        columns=[*int_scaling_fits.KEY, "model_id", "lineage_id", "log10_train_flop", "value"]
-    )
-    fits = int_scaling_fits.scaling_fits(points)
-    assert fits.dtypes.astype(str).to_dict() == int_scaling_fits.COLUMNS
-    assert len(components) == len(fits) == 0
+    assert len(components) == 0
 
 
 FLAT = panel().assign(score=lambda rows: rows["score"].where(rows["benchmark_id"] != "b1", 0.5))
@@ -207,27 +202,3 @@ def test_a_score_that_is_no_number_is_named_with_its_panel():
     scores.loc[1, "score"] = np.inf
     with pytest.raises(EstimationError, match=r"panel 'p': row 0 has the score inf in column 'b1'"):
         components_of(scores, "p")
-
-
-def test_fits_have_one_row_per_target_language_and_method():
-    points = pd.DataFrame(
-        {
-            "panel_id": "p",
-            "target_kind": "benchmark",
-            "target": np.repeat(["b0", "b1"], 6),
-            "budget_language": "ja",
-            "model_id": np.tile([f"model {i}" for i in range(6)], 2),
-            "lineage_id": np.tile(["a", "a", "b", "b", "c", "c"], 2),
-            "log10_train_flop": np.tile(np.linspace(20, 23, 6), 2),
-            "value": np.random.default_rng(0).uniform(size=12),
-        }
-    )
-    fits = int_scaling_fits.scaling_fits(points)
-    assert fits[["target", "method"]].to_records(index=False).tolist() == [
-        ("b0", "ols"),
-        ("b0", "ols_lineage_jackknife"),
-        ("b1", "ols"),
-        ("b1", "ols_lineage_jackknife"),
-    ]
-    shuffled = int_scaling_fits.scaling_fits(points.sample(frac=1, random_state=1))
-    pd.testing.assert_frame_equal(fits, shuffled)

@@ -45,7 +45,7 @@ def test_estimates_equal_statsmodels(seed):
     assert fit.intercept + 22 * fit.slope == pytest.approx(witness.params[0], rel=1e-4)
     assert fit.intra_lineage_correlation == pytest.approx(level / (level + residual), abs=1e-3)
     assert fit.residual_standard_deviation == pytest.approx(np.sqrt(residual), rel=1e-3)
-    # It adds to the error that the variances are estimated, to which Student's t is the answer here.
+    # It adds that the variances are estimated, to which Student's t is the answer here.
     assert 0.9 * witness.bse[1] < fit.slope_standard_error < 1.001 * witness.bse[1]
 
 
