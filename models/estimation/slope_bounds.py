@@ -57,6 +57,9 @@ def bound_slopes(low: Floats, high: Floats, value: Floats) -> SlopeBounds:
     count = np.maximum(present.sum(axis=1, keepdims=True), 1)
     y = np.where(present, value, 0.0)
     y = np.where(present, y - y.sum(axis=1, keepdims=True) / count, 0.0)
+    # The mean of equal values is off by rounding, which is no variation.
+    size = np.max(np.abs(value), axis=1, where=present, initial=0.0, keepdims=True)
+    y = np.where(np.abs(y).max(axis=1, keepdims=True) <= 1e-12 * size, 0.0, y)
     # Compute is centred, so that sums of its squares keep their digits.
     centre = np.where(present, low + high, 0.0).sum(axis=1, keepdims=True) / (2 * count)
     low, high = (np.where(present, end - centre, 0.0) for end in (low, high))

@@ -77,7 +77,9 @@ def rows_of(points: BoundedPoints, smallest_shares: Sequence[float]) -> pd.DataF
             "intercept": fits.intercept,
             "residual_standard_deviation": fits.standard_deviation,
             "log_likelihood": fits.log_likelihood,
-            "is_floored": pd.array(errors.is_floored, dtype="boolean"),
+            "is_floored": pd.arrays.BooleanArray(
+                errors.is_floored, np.isnan(errors.standard_error)
+            ),
         }
     ).astype(COLUMNS)
 
@@ -96,6 +98,6 @@ def model(dbt: Any, session: DuckDBPyConnection) -> pd.DataFrame:
     dbt.config(materialized="table")
     return censored_fits(
         dbt.ref("int_bounded_points").df(),
-        dbt.ref("int_ability_replicates").df(),
+        dbt.ref("int_bounded_replicates").df(),
         dbt.config.meta_get("smallest_shares"),
     )

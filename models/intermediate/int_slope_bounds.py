@@ -100,6 +100,6 @@ def model(dbt: Any, session: DuckDBPyConnection) -> pd.DataFrame:
     dbt.config(materialized="table")
     return slope_bounds(
         dbt.ref("int_bounded_points").df(),
-        dbt.ref("int_ability_replicates").df(),
+        dbt.ref("int_bounded_replicates").df(),
         dbt.config.meta_get("smallest_shares"),
     )

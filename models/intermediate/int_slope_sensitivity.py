@@ -69,8 +69,6 @@ def of_assumed_shares(
         x = np.where(points.is_known & ~np.isnan(changed), np.log10(changed), log10_flop)
         slopes = np.stack([least_squares_slopes(x, value).slope for value in points.values])
         floor = least_squares_slopes(x, points.values[0]).standard_error
-        # A factor is declared of a language; where no model of the panel rests on an assumed
-        # share, nothing changes.
         yield Slopes(
             "assumed_share",
             float(str(factor)),
@@ -105,28 +103,37 @@ def of_token_errors(
             )
 
 
-def rows_of(points: BoundedPoints, found: Slopes) -> pd.DataFrame:
-    """A row per target."""
+def rows_of(points: BoundedPoints, found: Sequence[Slopes]) -> pd.DataFrame:
+    """A row per assumption and target of one panel and language."""
+    slopes = np.stack([part.slopes for part in found], axis=1)
     model_count, lineage_count = points.counts(points.is_known)
-    errors = lineage_errors(found.slopes[0], found.slopes[1:], lineage_count, found.floor)
-    half_width = t_quantiles(lineage_count) * errors.standard_error
+    errors = lineage_errors(
+        slopes[0],
+        slopes[1:],
+        np.broadcast_to(lineage_count, slopes[0].shape),
+        np.stack([part.floor for part in found]),
+    )
+    half_width = t_quantiles(errors.lineage_count) * errors.standard_error
     kinds, names = zip(*points.targets, strict=True)
+    repeated, tiled = len(points.targets), len(found)
     return pd.DataFrame(
         {
             "panel_id": points.panel_id,
-            "target_kind": kinds,
-            "target": names,
+            "target_kind": np.tile(kinds, tiled),
+            "target": np.tile(names, tiled),
             "budget_language": points.budget_language,
-            "assumption": found.assumption,
-            "factor": found.factor,
-            "model_count": model_count,
-            "changed_model_count": points.counts(found.is_changed)[0],
-            "lineage_count": lineage_count,
-            "slope": found.slopes[0],
-            "slope_standard_error": errors.standard_error,
-            "slope_ci_low": found.slopes[0] - half_width,
-            "slope_ci_high": found.slopes[0] + half_width,
-            "slope_deviation": found.deviation,
+            "assumption": np.repeat([part.assumption for part in found], repeated),
+            "factor": np.repeat([part.factor for part in found], repeated),
+            "model_count": np.tile(model_count, tiled),
+            "changed_model_count": np.concatenate(
+                [points.counts(part.is_changed)[0] for part in found]
+            ),
+            "lineage_count": np.tile(lineage_count, tiled),
+            "slope": slopes[0].ravel(),
+            "slope_standard_error": errors.standard_error.ravel(),
+            "slope_ci_low": (slopes[0] - half_width).ravel(),
+            "slope_ci_high": (slopes[0] + half_width).ravel(),
+            "slope_deviation": np.concatenate([part.deviation for part in found]),
         }
     ).astype(COLUMNS)
 
@@ -146,11 +153,11 @@ def slope_sensitivity(
     for part in bounded_points(points, replicates):
         log10_flop = np.where(part.is_known, part.log10_flop(1.0)[1], np.nan)
         of_language = budgets[budgets["budget_language"] == part.budget_language]
-        for found in (
+        found = [
             *of_assumed_shares(part, log10_flop, of_language),
             *of_token_errors(part, log10_flop, token_error_factors),
-        ):
-            tables.append(rows_of(part, found))
+        ]
+        tables.append(rows_of(part, found))
     empty = pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
     return pd.concat(tables, ignore_index=True) if tables else empty
 
@@ -160,7 +167,7 @@ def model(dbt: Any, session: DuckDBPyConnection) -> pd.DataFrame:
     dbt.config(materialized="table")
     return slope_sensitivity(
         dbt.ref("int_bounded_points").df(),
-        dbt.ref("int_ability_replicates").df(),
+        dbt.ref("int_bounded_replicates").df(),
         dbt.ref("int_assumed_share_budgets").df(),
         dbt.config.meta_get("token_error_factors"),
     )

@@ -34,6 +34,7 @@ def test_there_is_an_analysis_per_question() -> None:
     assert ANALYSES == [
         "abilities_that_are_japanese",
         "compute_that_buys_abilities",
+        "compute_that_is_not_disclosed",
         "disagreements_between_sources",
         "gains_from_continual_pretraining",
         "japanese_benchmarks_that_follow_english",
