@@ -8,36 +8,43 @@ answers as (
     select * from {{ ref('stg_answers') }}
 ),
 
-sessions as (
-    select * from {{ ref('stg_run_sessions') }}
+run_pieces as (
+    select * from {{ ref('int_run_pieces') }}
 ),
 
 benchmarks as (
     select * from {{ ref('int_benchmarks') }}
 ),
 
--- A run is asked in several sessions, and a request may serve several samples of an item.
-runs as (
-    select distinct
-        run_id,
-        item_set
-    from sessions
-    where protocol = 'reference' and item_set in ('real', 'demo')
-),
-
-asked as (
-    select distinct
-        run_requests.run_id,
-        runs.item_set,
-        run_requests.benchmark_id,
-        run_requests.item_hash,
-        run_requests.request_id
-    from run_requests
-    inner join runs on run_requests.run_id = runs.run_id
+-- What is set aside is no measure of anything.
+kept as (
+    select
+        run_pieces.run_id,
+        run_pieces.item_set,
+        run_pieces.benchmark_id,
+        run_pieces.protocol_version
+    from run_pieces
     inner join benchmarks
         on
-            run_requests.benchmark_id = benchmarks.benchmark_id
-            and run_requests.protocol_version = benchmarks.protocol_version
+            run_pieces.benchmark_id = benchmarks.benchmark_id
+            and run_pieces.protocol_version = benchmarks.protocol_version
+    where run_pieces.protocol = 'reference' and run_pieces.item_set in ('real', 'demo')
+),
+
+-- A request may serve several samples of an item.
+asked as (
+    select distinct
+        kept.run_id,
+        kept.item_set,
+        kept.benchmark_id,
+        run_requests.item_hash,
+        run_requests.request_id
+    from kept
+    inner join run_requests
+        on
+            kept.run_id = run_requests.run_id
+            and kept.benchmark_id = run_requests.benchmark_id
+            and kept.protocol_version = run_requests.protocol_version
 ),
 
 -- What is only partly answered, or not counted, would seem cheap.
@@ -82,7 +89,7 @@ final as (
         token_count_per_item,
         run_count
     from of_item_sets
-    qualify row_number() over (partition by benchmark_id order by item_set desc) = 1
+    qualify row_number() over (partition by benchmark_id order by item_set != 'real') = 1
 )
 
 select * from final

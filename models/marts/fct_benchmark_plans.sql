@@ -34,7 +34,7 @@ costs as (
         end as token_count,
         case
             when count(*) = count(token_counts.token_count_per_item)
-                then min(token_counts.item_set)
+                then if(bool_and(token_counts.item_set = 'real'), 'real', 'demo')
         end as token_item_set
     from members
     inner join benchmarks on members.benchmark_id = benchmarks.benchmark_id
