@@ -1,7 +1,7 @@
--- Which benchmarks are worth asking of a new model, if the rest is told from them? The plans that no
--- other one beats: none explains more of what is not asked with as few items. Errors are those for a
--- lineage that took no part in choosing the plan. Tokens are null where no run here counted them,
--- and too small where only a demonstration did (token_item_set).
+-- Which benchmarks are worth asking of a new model, if the rest is told from them? The plans that
+-- no other one beats: none explains more of what is not asked with as few items. Errors are those
+-- for a lineage that took no part in choosing the plan. Tokens are null where no run here counted
+-- them, and too small where only a demonstration did (token_item_set).
 -- `dbt show` prints six columns; they hold the answer, the rest is there for `--output json`.
 with
 

@@ -1,8 +1,8 @@
--- Where does compute not predict a lineage that the fit has not seen? A line on the logarithm of
--- compute is fitted to the other lineages; its skill is the gain over their mean (1 perfect, 0 none,
--- below 0 worse), with a 95% interval over lineages. Here stand the targets for which that interval
--- does not exclude 0, beside the share of the variance that the line explains in the models it is
--- fitted to, and what predicts best on the same models.
+-- Where does compute not predict a lineage that the fit has not seen? A line on log compute is
+-- fitted to the other lineages; its skill is the gain over their mean (1 is perfect, 0 no
+-- gain, below 0 worse), with a 95% interval over lineages. Here stand the targets for which that
+-- interval does not exclude 0, beside the share of the variance that the line explains in the
+-- models it is fitted to, and what predicts best on the same models.
 -- `dbt show` prints six columns; they hold the answer, the rest is there for `--output json`.
 with
 
