@@ -338,7 +338,9 @@ def _group_means(values: Floats, groups: Integers) -> Floats:
 def _r_squared(design: Floats, values: Floats) -> Floats:
     centred = values - values.mean(axis=0)
     slopes, *_ = np.linalg.lstsq(design, centred, rcond=None)
-    return _skill(((centred - design @ slopes) ** 2).mean(axis=0), _variance(values))
+    shares = _skill(((centred - design @ slopes) ** 2).mean(axis=0), _variance(values))
+    # Rounding may carry the share of a constant below 0.
+    return np.maximum(shares, 0.0)
 
 
 def _variance(values: Floats) -> Floats:

@@ -34,7 +34,9 @@ budgets as (
 ),
 
 totals as (
-    select * from budgets where language = 'total'
+    select *
+    from budgets
+    where language = 'total'
 ),
 
 -- Predictors are compared on the same models, hence a set of models for what must be known of them.

@@ -33,6 +33,7 @@ def rows(built_warehouse: Path, name: str, variables: str = "{}") -> list[dict]:
 def test_there_is_an_analysis_per_question() -> None:
     assert ANALYSES == [
         "abilities_that_are_japanese",
+        "benchmarks_worth_asking",
         "compute_that_buys_abilities",
         "compute_that_is_not_disclosed",
         "disagreements_between_sources",
@@ -40,6 +41,7 @@ def test_there_is_an_analysis_per_question() -> None:
         "japanese_benchmarks_that_follow_english",
         "publications_that_runs_do_not_reproduce",
         "samples_behind_a_score",
+        "where_compute_does_not_predict",
     ]
 
 
