@@ -27,9 +27,10 @@ from tests.statistics.checking import Row, table
 from tests.statistics.designs import (
     PanelDesign,
     SlopeDesign,
-    many_lineages,
     panel_designs,
+    panel_of_many_lineages,
     slope_designs,
+    slopes_of_many_lineages,
 )
 from tests.statistics.processes import OF_PANELS, OF_SLOPES, Process
 
@@ -74,12 +75,12 @@ def planned(
     for part in parts:
         count = repetitions or REPETITIONS[part]
         if part == "slopes":
-            for slope_design in slope_designs(warehouse):
+            for slope_design in [slopes_of_many_lineages(), *slope_designs(warehouse)]:
                 for process in OF_SLOPES:
                     yield Task(part, slope_design, process, count, seed, {})
             continue
         panels = panel_designs(warehouse)
-        for panel in [*panels, many_lineages(panels[0], 60, 2)]:
+        for panel in [panel_of_many_lineages(panels[0]), *panels]:
             for process in OF_PANELS:
                 if part == "components":
                     # EM takes some hundred times as long as what needs one step.

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+MANY = "many lineages"
+"""Name of the designs that no panel has."""
+
 KEPT_COMPONENTS = 3
 """What a population's benchmarks share; the rest of each is its own."""
 
@@ -137,15 +140,22 @@ def panel_designs(warehouse: Path) -> list[PanelDesign]:
     return designs
 
 
-def many_lineages(panel: PanelDesign, lineage_count: int, model_count: int) -> PanelDesign:
-    """A panel of the same population, complete, with so many lineages of so many models each."""
-    lineages = np.repeat(np.arange(lineage_count), model_count)
-    return PanelDesign(
-        f"{lineage_count} lineages of {model_count}",
-        lineages,
-        np.ones((len(lineages), panel.observed.shape[1]), dtype=bool),
-        panel.correlation,
-    )
+MANY_LINEAGES, THEIR_MODELS = 60, 4
+"""What is many, so that intervals cover as often as theory says; no panel has it."""
+
+
+def slopes_of_many_lineages() -> SlopeDesign:
+    """Lineages of equal size, whose models and whose means are spread alike over compute."""
+    steps = np.linspace(-1.0, 1.0, MANY_LINEAGES)[:, None] + np.linspace(-1.0, 1.0, THEIR_MODELS)
+    lineages = np.repeat(np.arange(MANY_LINEAGES), THEIR_MODELS)
+    return SlopeDesign(MANY, lineages, 22.0 + steps.ravel())
+
+
+def panel_of_many_lineages(panel: PanelDesign) -> PanelDesign:
+    """A panel of the same population, complete."""
+    lineages = np.repeat(np.arange(MANY_LINEAGES), THEIR_MODELS)
+    observed = np.ones((len(lineages), len(panel.correlation)), dtype=bool)
+    return PanelDesign(MANY, lineages, observed, panel.correlation)
 
 
 def _read(warehouse: Path, query: str) -> pd.DataFrame:
