@@ -136,24 +136,22 @@ def analyse_components(
     moments = estimate_moments(scores, cells=panel.cells, labels=labels)
     components = principal_components(moments)
     positions = _abilities(panel, moments, components)
-    ratio = Jackknife(components.explained_variance_ratio, LOGIT)
-    loading = Jackknife(components.loadings, FISHER_Z)
-    ability = Jackknife(positions)
-    replicates: list[Replicate | None] = []
+    replicates: tuple[Replicate | None, ...] = ()
     if len(scores) >= 4 and len(group_labels) >= 3:
-        replicates.extend(
+        replicates = tuple(
             _replicate(panel, moments, components, group == left_out, replicate_tolerance)
             for left_out in range(len(group_labels))
         )
-    for replicate in replicates or [None]:
-        if replicate is None:
-            ratio.add_undetermined()
-            loading.add_undetermined()
-            ability.add_undetermined()
-            continue
-        ratio.add(replicate.components.explained_variance_ratio[None])
-        loading.add(replicate.components.loadings[None])
-        ability.add(_abilities(panel, replicate.moments, replicate.components)[None])
+    ratio = Jackknife(components.explained_variance_ratio, LOGIT)
+    loading = Jackknife(components.loadings, FISHER_Z)
+    ability = Jackknife(positions)
+    usable = [replicate for replicate in replicates if replicate is not None]
+    # One replicate that does not exist leaves the spread of all unknown.
+    if len(usable) == len(replicates):
+        for replicate in usable:
+            ratio.add(replicate.components.explained_variance_ratio[None])
+            loading.add(replicate.components.loadings[None])
+            ability.add(_abilities(panel, replicate.moments, replicate.components)[None])
     variance = projection_variance(moments, components.eigenvectors, panel.cells, standard_errors)
     return ComponentAnalysis(
         moments=moments,
@@ -169,6 +167,36 @@ def analyse_components(
         group_labels=group_labels,
         replicates=tuple(replicates),
     )
+
+
+def replicated_abilities(scores: Floats, analysis: ComponentAnalysis) -> Floats:
+    """(G, n, p) abilities of the (n, p) `scores` of `analysis` without each group.
+
+    NaN where the rest does not determine the components; G is 0 where no group was left out.
+    """
+    panel = _Panel(scores, missing_cells(scores), None)
+    positions = np.full((len(analysis.replicates), *scores.shape), np.nan)
+    for index, replicate in enumerate(analysis.replicates):
+        if replicate is not None:
+            positions[index] = _abilities(panel, replicate.moments, replicate.components)
+    return positions
+
+
+def replicated_congruences(analysis: ComponentAnalysis) -> Floats:
+    """(G, p) Tucker congruence of each component without each group to the panel's, 0 to 1.
+
+    Loadings of one component are an eigenvector times a number, so that their congruence is the
+    inner product of the eigenvectors. NaN where the rest does not determine the components and for
+    components that explain nothing, whose direction is free.
+    """
+    components = analysis.components
+    congruences = np.full((len(analysis.replicates), len(components.eigenvalues)), np.nan)
+    for index, replicate in enumerate(analysis.replicates):
+        if replicate is not None:
+            products = replicate.components.eigenvectors * components.eigenvectors
+            congruences[index] = np.minimum(products.sum(axis=0), 1.0)
+    congruences[:, components.eigenvalues < 1e-12] = np.nan
+    return congruences
 
 
 def aligned(replicate: PrincipalComponents, reference: PrincipalComponents) -> PrincipalComponents:

@@ -15,6 +15,7 @@ from models.estimation.scaling import (
     NAN,
     effective_count,
     inference,
+    largest_share,
     lineage_sums,
     points_of,
     within_lineages,
@@ -85,7 +86,7 @@ def fit_lineage_fixed_effects(
         x_mean=points.x_mean + x_mean,
         x_sum_of_squares=x_sum_of_squares,
         effective_lineage_count=effective_count(squares[informs]),
-        largest_lineage_leverage=squares.max() / x_sum_of_squares,
+        largest_lineage_leverage=largest_share(squares[informs]),
         **inference(
             slope,
             error.standard_error / np.sqrt(x_sum_of_squares),

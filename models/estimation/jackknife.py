@@ -44,8 +44,9 @@ class Scale(NamedTuple):
 class Uncertainty:
     """Standard error and confidence interval of an array of estimates, in its shape.
 
-    All are NaN where a replicate is NaN. An interval is also NaN where the scale it is made on is
-    unbounded: a ratio of 0 or 1, a loading of -1 or 1, in the estimate or in any replicate.
+    All are NaN where a replicate is NaN and with fewer than two replicates. An interval is also NaN
+    where the scale it is made on is unbounded: a ratio of 0 or 1, a loading of -1 or 1, in the
+    estimate or in any replicate.
     """
 
     standard_error: Floats
@@ -98,13 +99,10 @@ class Jackknife:
         if self._scaled is not self._plain:
             self._scaled.add(self._scale.of(replicates))
 
-    def add_undetermined(self) -> None:
-        """Takes a replicate that does not exist: no uncertainty can be told any more."""
-        self.add(np.full((1, *self._plain.centre.shape), np.nan))
-
     def uncertainty(self, confidence: float = 0.95) -> Uncertainty:
         """From the replicates added so far; `confidence` is the coverage aimed at."""
-        quantile = float(stdtrit(self._plain.count - 1, (1.0 + confidence) / 2.0))
+        count = self._plain.count
+        quantile = float(stdtrit(count - 1, (1.0 + confidence) / 2.0)) if count > 1 else np.nan
         centre, margin = self._scaled.centre, quantile * self._scaled.standard_error()
         return Uncertainty(
             standard_error=self._plain.standard_error(),
@@ -130,6 +128,8 @@ class _Sums:
         self._squares += np.einsum("g...,g...->...", differences, differences)
 
     def standard_error(self) -> Floats:
+        if self.count < 2:
+            return np.full_like(self.centre, np.nan)
         squares = np.maximum(self._squares - self._sum**2 / self.count, 0.0)
         standard_error: Floats = np.sqrt((self.count - 1) / self.count * squares)
         return standard_error

@@ -17,6 +17,7 @@ from models.estimation.scaling import (
     NAN,
     effective_count,
     inference,
+    largest_share,
     lineage_sums,
     points_of,
     within_lineages,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 # The likelihood may have two maxima: the higher one is looked for among these correlations of
 # siblings. Beyond the last one nothing but rounding is left of the residuals.
-GRID = np.concatenate([np.linspace(0.0, 0.95, 39), 1.0 - np.geomspace(0.04, 1e-8, 20)])
+GRID = np.concatenate([np.linspace(0.0, 0.9, 19), 1.0 - np.geomspace(0.08, 1e-8, 17)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,13 +166,13 @@ def fit_lineage_random_intercepts(
     correlation = _correlations(profile, np.flatnonzero(is_known & ~is_flat))
     best = profile.at(correlation, slice(None))
     variance = best.residual_sum / best.degrees_of_freedom
-    shares = (profile.within_xx + best.weight * best.x**2) / best.sum_xx[:, None]
+    informations = profile.within_xx + best.weight * best.x**2
     found: dict[str, Any] = {
         "slope": best.slope,
         "intercept": points.y_mean + best.intercept - best.slope * points.x_mean,
         "residual_standard_deviation": np.sqrt(variance),
-        "effective_lineage_count": effective_count(shares),
-        "largest_lineage_leverage": shares.max(axis=-1),
+        "effective_lineage_count": effective_count(informations),
+        "largest_lineage_leverage": largest_share(informations),
         "intra_lineage_correlation": np.where(is_flat, NAN, correlation),
         **inference(best.slope, np.sqrt(variance / best.sum_xx), lineage_count - 1, confidence),
     }

@@ -234,6 +234,12 @@ def effective_count(variances: Floats) -> Floats:
     return count
 
 
+def largest_share(variances: Floats) -> Floats:
+    """(...) share, 0 to 1, that the largest of (..., G) parts has in their sum."""
+    share: Floats = variances.max(axis=-1) / variances.sum(axis=-1)
+    return share
+
+
 def fit_ols(
     log10_train_flop: ArrayLike,
     value: ArrayLike,
@@ -287,5 +293,5 @@ def lineage_weights(points: Points, line: Line) -> dict[str, Any]:
     sums = np.where(np.abs(sums) < 1e-9 * np.sqrt(line.x_sum_of_squares), 0.0, sums)
     return {
         "effective_lineage_count": effective_count(sums**2),
-        "largest_lineage_leverage": squares.max() / line.x_sum_of_squares,
+        "largest_lineage_leverage": largest_share(squares),
     }

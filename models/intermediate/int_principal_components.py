@@ -7,12 +7,24 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from models.estimation.anchoring import anchor, anchored_abilities, rotation_onto, turned
-from models.estimation.component_analysis import analyse_components
+from models.estimation.anchoring import (
+    analyse_anchored,
+    reference_of,
+    rotation_onto,
+    tucker_congruence,
+)
+from models.estimation.component_analysis import (
+    analyse_components,
+    replicated_abilities,
+    replicated_congruences,
+)
+from models.estimation.component_counts import (
+    average_partials,
+    parallel_thresholds,
+    sequential_thresholds,
+)
 from models.estimation.errors import ConvergenceError, EstimationError, InsufficientDataError
-from models.estimation.jackknife import Jackknife
-from models.estimation.missing_data import conditional_scores, missing_cells, projection_variance
-from models.estimation.principal_components import abilities
+from models.estimation.missing_data import missing_cells
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +32,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
     from numpy.typing import NDArray
 
-    from models.estimation.anchoring import Anchor
+    from models.estimation.anchoring import AnchoredAbilities
     from models.estimation.component_analysis import ComponentAnalysis
 
     Floats = NDArray[np.float64]
@@ -29,10 +41,12 @@ COLUMNS = {
     "panel_id": "string",
     "quantity": "string",
     "component_index": "int32",
+    "reference_component_index": "Int32",
     "benchmark_id": "string",
     "model_id": "string",
     "left_out_lineage_id": "string",
     "estimate": "float64",
+    "rotated_estimate": "float64",
     "eigenvector": "float64",
     "explained_variance_ratio": "float64",
     "cumulative_ratio": "float64",
@@ -57,15 +71,6 @@ class Panel(NamedTuple):
     """(n, p), 0 to 1; NaN where missing."""
     standard_errors: Floats
     """(n, p), in the unit of the scores; NaN where unknown."""
-
-
-class Reference(NamedTuple):
-    """The panel onto whose leading components all panels are projected."""
-
-    benchmark_ids: list[str]
-    anchor: Anchor
-    without: dict[str, Anchor | None]
-    """Without each lineage of the reference panel, turned to `anchor`; None: undetermined."""
 
 
 def panel_of(rows: pd.DataFrame) -> Panel:
@@ -103,20 +108,6 @@ def analysis_of(panel_id: str, panel: Panel) -> ComponentAnalysis | None:
         return None
     except EstimationError as error:
         raise type(error)(f"panel {panel_id!r}: {error}") from error
-
-
-def reference_of(panel: Panel, analysis: ComponentAnalysis, component_count: int) -> Reference:
-    """The leading `component_count` components of the reference panel as an anchor."""
-    full = anchor(analysis.components, component_count)
-    without: dict[str, Anchor | None] = {}
-    for lineage_id, replicate in zip(analysis.group_labels, analysis.replicates, strict=False):
-        without[str(lineage_id)] = None
-        if replicate is not None:
-            one = anchor(replicate.components, full.loadings.shape[1])
-            if one.loadings.shape == full.loadings.shape:
-                rotation = rotation_onto(one.loadings, full.loadings)
-                without[str(lineage_id)] = turned(one, rotation)
-    return Reference(panel.benchmark_ids, full, without)
 
 
 def variance_rows(analysis: ComponentAnalysis) -> pd.DataFrame:
@@ -189,81 +180,120 @@ def ability_rows(analysis: ComponentAnalysis, model_ids: Sequence[str]) -> pd.Da
     )
 
 
-def ability_replicate_rows(panel: Panel, analysis: ComponentAnalysis) -> list[pd.DataFrame]:
-    """A row per lineage, model and component: its ability without the lineage.
+def replicate_rows(
+    quantity: str, lineage_ids: Sequence[str], model_ids: Sequence[str], replicates: Floats
+) -> pd.DataFrame:
+    """A row per lineage left out, model and component of the (G, n, k) `replicates`.
 
-    Models of the lineage are projected too. Values are NaN where the rest of the panel does not
-    determine the components.
+    Models of the lineage are placed too.
     """
-    cells = missing_cells(panel.scores)
-    tables = []
-    for lineage_id, replicate in zip(analysis.group_labels, analysis.replicates, strict=False):
-        positions = np.full(analysis.abilities.shape, np.nan)
-        if replicate is not None:
-            completed = conditional_scores(panel.scores, replicate.moments, cells=cells)
-            positions = abilities(replicate.components, completed)
-        tables.append(
-            position_rows(
-                "ability_replicate",
-                panel.model_ids,
-                positions,
-                left_out_lineage_id=str(lineage_id),
-            )
-        )
-    return tables
+    group_count, model_count, count = replicates.shape
+    rows = position_rows(
+        quantity,
+        list(model_ids) * group_count,
+        replicates.reshape(group_count * model_count, count),
+    )
+    lineages = np.repeat(np.asarray(lineage_ids, dtype=object), model_count * count)
+    return rows.assign(left_out_lineage_id=lineages)
 
 
 def anchored_rows(
-    panel: Panel, analysis: ComponentAnalysis, reference: Reference
+    panel: Panel, analysis: ComponentAnalysis, anchored: AnchoredAbilities
 ) -> list[pd.DataFrame]:
-    """Anchored abilities and, without each lineage of the panel, their replicates.
-
-    A lineage that is left out of the panel is left out of the reference too, so that the anchor's
-    own uncertainty counts. None if the panel lacks a benchmark of the reference.
-    """
-    if not set(reference.benchmark_ids) <= set(panel.benchmark_ids):
-        return []
-    columns = [panel.benchmark_ids.index(one) for one in reference.benchmark_ids]
-    cells, moments = missing_cells(panel.scores), analysis.moments
-    completed = conditional_scores(panel.scores, moments, cells=cells)
-    positions = anchored_abilities(reference.anchor, completed[:, columns])
-    jackknife = Jackknife(positions)
-    tables = []
-    for lineage_id, replicate in zip(analysis.group_labels, analysis.replicates, strict=False):
-        one = reference.without.get(str(lineage_id), reference.anchor)
-        without = np.full(positions.shape, np.nan)
-        if replicate is not None and one is not None:
-            completed = conditional_scores(panel.scores, replicate.moments, cells=cells)
-            without = anchored_abilities(one, completed[:, columns])
-        jackknife.add(without[None])
-        tables.append(
-            position_rows(
-                "anchored_replicate",
-                panel.model_ids,
-                without,
-                left_out_lineage_id=str(lineage_id),
-            )
-        )
-    if not tables:
-        jackknife.add_undetermined()
-    directions = np.zeros((len(panel.benchmark_ids), positions.shape[1]))
-    # From the panel's standard deviations, in which the variances are told, to the reference's.
-    scale = moments.standard_deviation[columns] / reference.anchor.standard_deviation
-    directions[columns] = reference.anchor.weights * scale[:, None]
-    variance = projection_variance(moments, directions, cells, panel.standard_errors)
-    estimation = jackknife.uncertainty().standard_error
+    """Anchored abilities, a row per model and component, and their replicates."""
+    uncertainty = anchored.uncertainty
     return [
         position_rows(
             "anchored_ability",
             panel.model_ids,
-            positions,
-            standard_error=np.sqrt(estimation**2 + variance.item + variance.missing),
-            estimation_standard_error=estimation,
-            item_standard_error=np.sqrt(variance.item),
-            missing_standard_error=np.sqrt(variance.missing),
+            anchored.abilities,
+            standard_error=uncertainty.total,
+            estimation_standard_error=uncertainty.estimation,
+            item_standard_error=uncertainty.item,
+            missing_standard_error=uncertainty.missing,
         ),
-        *tables,
+        replicate_rows(
+            "anchored_replicate",
+            lineage_ids(analysis),
+            panel.model_ids,
+            anchored.replicates,
+        ),
     ]
+
+
+def congruence_rows(loadings: Floats, reference_loadings: Floats) -> pd.DataFrame:
+    """A row per pair of leading components of a panel and of the reference.
+
+    `loadings` (q, j) and `reference_loadings` (q, k) are those of the benchmarks of the reference;
+    `rotated_estimate` is of the panel's components turned onto the reference's, NaN if j is not k.
+    """
+    before = tucker_congruence(loadings, reference_loadings)
+    after = np.full(before.shape, np.nan)
+    if loadings.shape == reference_loadings.shape:
+        rotation = rotation_onto(loadings, reference_loadings)
+        after = tucker_congruence(loadings @ rotation, reference_loadings)
+    rows, columns = before.shape
+    return pd.DataFrame(
+        {
+            "quantity": "congruence",
+            "component_index": np.repeat(indexes(rows), columns),
+            "reference_component_index": np.tile(indexes(columns), rows),
+            "estimate": before.ravel(),
+            "rotated_estimate": after.ravel(),
+        }
+    )
+
+
+def stability_rows(panel: Panel, analysis: ComponentAnalysis) -> list[pd.DataFrame]:
+    """Per component its congruences without a lineage, and the thresholds of its eigenvalue.
+
+    Nulls where there are no replicates or one of them is not determined.
+    """
+    components, cells = analysis.components, missing_cells(panel.scores)
+    congruences = replicated_congruences(analysis)
+    count = len(components.eigenvalues)
+    median = smallest = np.full(count, np.nan)
+    moved_by: list[str | None] = [None] * count
+    if len(congruences):
+        median, smallest = np.median(congruences, axis=0), congruences.min(axis=0)
+        lineages = lineage_ids(analysis)
+        moved_by = [
+            None if np.isnan(least) else lineages[group]
+            for least, group in zip(smallest, congruences.argmin(axis=0), strict=True)
+        ]
+    observed = cells.observed.astype(np.float64)
+    # As if every benchmark had only as many models as the two that have the fewest in common: the
+    # thresholds are then too high rather than too low.
+    row_count = int((observed.T @ observed).min())
+    correlation = components.loadings @ components.loadings.T
+    quantities = {
+        "median_congruence": median,
+        "smallest_congruence": smallest,
+        "parallel_threshold": parallel_thresholds(row_count, count),
+        "sequential_threshold": sequential_thresholds(correlation, row_count),
+    }
+    tables = [
+        pd.DataFrame({"quantity": name, "component_index": indexes(count), "estimate": values})
+        for name, values in quantities.items()
+    ]
+    tables[1]["left_out_lineage_id"] = moved_by
+    # Its index is the number of components removed, from 0.
+    partials = average_partials(correlation)
+    tables.append(
+        pd.DataFrame(
+            {
+                "quantity": "average_partial",
+                "component_index": indexes(count) - 1,
+                "estimate": partials,
+            }
+        )
+    )
+    return tables
+
+
+def lineage_ids(analysis: ComponentAnalysis) -> list[str]:
+    """Of the lineages left out, in the order of the replicates; empty if none was."""
+    return [str(label) for label in analysis.group_labels[: len(analysis.replicates)]]
 
 
 def indexes(count: int) -> NDArray[np.int32]:
@@ -301,10 +331,9 @@ def components_of_panels(
     }
     analyses = {panel_id: analysis_of(panel_id, panel) for panel_id, panel in panels.items()}
     reference = None
-    if reference_panel_id is not None and analyses.get(reference_panel_id) is not None:
-        reference = reference_of(
-            panels[reference_panel_id], analyses[reference_panel_id], anchored_component_count
-        )
+    anchoring = analyses.get(reference_panel_id) if reference_panel_id else None
+    if anchoring is not None:
+        reference = reference_of(anchoring, anchored_component_count)
     tables = [pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)]
     for panel_id, panel in panels.items():
         analysis = analyses[panel_id]
@@ -315,10 +344,26 @@ def components_of_panels(
                 variance_rows(analysis),
                 loading_rows(analysis, panel.benchmark_ids),
                 ability_rows(analysis, panel.model_ids),
-                *ability_replicate_rows(panel, analysis),
+                replicate_rows(
+                    "ability_replicate",
+                    lineage_ids(analysis),
+                    panel.model_ids,
+                    replicated_abilities(panel.scores, analysis),
+                ),
+                *stability_rows(panel, analysis),
             ]
-            if reference is not None:
-                rows += anchored_rows(panel, analysis, reference)
+            benchmark_ids = panels[str(reference_panel_id)].benchmark_ids if reference else []
+            if reference is not None and set(benchmark_ids) <= set(panel.benchmark_ids):
+                columns = np.array([panel.benchmark_ids.index(one) for one in benchmark_ids])
+                anchored = analyse_anchored(
+                    panel.scores, panel.standard_errors, analysis, reference, columns
+                )
+                anchor = reference.anchor.loadings
+                leading = analysis.components.loadings[columns, : anchor.shape[1]]
+                rows += [
+                    *anchored_rows(panel, analysis, anchored),
+                    congruence_rows(leading, anchor),
+                ]
         table = pd.concat(rows, ignore_index=True).assign(panel_id=panel_id)
         tables.append(table.reindex(columns=list(COLUMNS)).astype(COLUMNS))
     return pd.concat(tables, ignore_index=True)
