@@ -5,6 +5,7 @@ Every repetition is a panel of two benchmarks of its own, and all are computed a
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
@@ -88,6 +89,8 @@ def correlations(sql: dict[str, str], panels: np.ndarray, lineages: np.ndarray) 
         connection.execute("attach ':memory:' as warehouse; use warehouse")
         connection.execute("create schema intermediate")
         Plugin(name="functions", plugin_config={}).configure_connection(connection)
+        # The plugin is made for one build, and keeps the collector from all that is there.
+        gc.unfreeze()
         connection.register("drawn", table)
         connection.execute("create table intermediate.int_panel_scores as select * from drawn")
         for name, kind in STEPS.items():

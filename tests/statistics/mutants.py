@@ -30,7 +30,7 @@ CORRELATIONS = "models/intermediate/int_benchmark_correlations.sql"
 
 OF_ERRORS = "tests/models/test_lineage_errors.py"
 OF_JACKKNIFE = "tests/models/test_jackknife.py"
-OF_SLOPES = "tests/models/test_lineage_slopes.py"
+OF_SLOPES = "tests/models/test_cluster_robust.py"
 OF_SQL = "tests/statistics/test_correlations.py"
 
 
