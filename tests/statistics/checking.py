@@ -145,13 +145,14 @@ def row(
     )
 
 
-def power(factor: float, degrees_of_freedom: float, repetitions: int) -> float:
+def power(factor: float, degrees_of_freedom: float, repetitions: int, promise: Promise) -> float:
     """Chance that intervals so many times as wide as exact ones of Student's t are rejected."""
     quantile = stats.t.ppf(0.975, degrees_of_freedom)
     coverage = 2.0 * stats.t.cdf(factor * quantile, degrees_of_freedom) - 1.0
     tail = (1.0 - LEVEL) / 2.0
-    # The hits from which on, and up to which, the bounds hold 95%.
-    fewest, most = stats.binom.ppf([tail, 1.0 - tail], repetitions, 0.95)
+    # The hits from which on, and up to which, the bounds hold a coverage that is promised.
+    fewest = stats.binom.ppf(tail, repetitions, promise.lowest)
+    most = stats.binom.ppf(1.0 - tail, repetitions, promise.highest)
     kept = stats.binom.cdf(most, repetitions, coverage) - stats.binom.cdf(
         fewest - 1, repetitions, coverage
     )
