@@ -64,6 +64,23 @@ class PanelDesign:
         return effective_count(np.bincount(self.lineages) ** 2.0)
 
 
+@dataclass(frozen=True, slots=True)
+class AbilityDesign:
+    """Where abilities have slopes: models of a panel and of the reference panel, complete."""
+
+    name: str
+    lineages: np.ndarray
+    """(n,) numbers from 0, of all models."""
+    in_panel: np.ndarray
+    """(n,)."""
+    in_reference: np.ndarray
+    """(n,)."""
+    log10_train_flop: np.ndarray
+    """(n,), NaN where it is not known or nothing."""
+    correlation: np.ndarray
+    """(p, p), of the population."""
+
+
 def effective_count(variances: np.ndarray) -> float:
     """How many lineages of equal weight tell as much as lineages of unequal weight.
 
@@ -142,6 +159,49 @@ def panel_designs(warehouse: Path) -> list[PanelDesign]:
 
 MANY_LINEAGES, THEIR_MODELS = 60, 4
 """What is many, so that intervals cover as often as theory says; no panel has it."""
+
+
+def ability_designs(warehouse: Path) -> list[AbilityDesign]:
+    """A design for each complete panel that has the reference's benchmarks, in one language.
+
+    That is the language in which most models have compute: of the others less can be told.
+    """
+    (reference,) = _read(warehouse, "select panel_id from seeds.panels where is_reference")[
+        "panel_id"
+    ]
+    models = _read(
+        warehouse,
+        "select panel_id, model_id, any_value(lineage_id) as lineage_id,"
+        " list(benchmark_id order by benchmark_id)::varchar as benchmarks"
+        " from intermediate.int_panel_scores group by all order by all",
+    )
+    points = _read(
+        warehouse,
+        "select distinct panel_id, budget_language, model_id, log10_train_flop"
+        " from marts.fct_scaling_points order by all",
+    )
+    correlations = {panel.name: panel.correlation for panel in panel_designs(warehouse)}
+    benchmarks = set(models.loc[models["panel_id"] == reference, "benchmarks"])
+    designs = []
+    for panel, of_panel in models.groupby("panel_id"):
+        if set(of_panel["benchmarks"]) != benchmarks:
+            continue
+        rows = points[points["panel_id"] == panel]
+        language = rows.groupby("budget_language").size().idxmax()
+        compute = rows[rows["budget_language"] == language].set_index("model_id")
+        of_both = models[models["panel_id"].isin([panel, reference])]
+        drawn = of_both.drop_duplicates("model_id").set_index("model_id").sort_index()
+        designs.append(
+            AbilityDesign(
+                f"{panel} {language}",
+                _numbers(drawn["lineage_id"]),
+                drawn.index.isin(of_panel["model_id"]),
+                drawn.index.isin(models.loc[models["panel_id"] == reference, "model_id"]),
+                compute["log10_train_flop"].reindex(drawn.index).to_numpy(),
+                correlations[str(panel)],
+            )
+        )
+    return designs
 
 
 def slopes_of_many_lineages() -> SlopeDesign:
