@@ -26,10 +26,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help run build app test test-fast test-faults test-sglang check docs figure findings records lock clean
+.PHONY: help run build app test test-fast test-faults test-statistics test-sglang check docs figure \
+	findings records lock clean
 
 help: ## List these verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 
 run: build ## Install, build the warehouse and print the report
 	@echo
@@ -57,6 +58,11 @@ test-fast: $(DEV) ## Run the tests that take no build, browser or many programs:
 
 test-faults: $(DEV) ## Kill, fill, damage and double everything, and count what is lost: about 20 minutes
 	@$(BIN)/python -m tests.faults --workers $(WORKERS)
+
+# One thread each: the matrices are small, and there is a worker for each core.
+test-statistics: $(DEV) ## Simulate how often every interval holds the truth: about 15 minutes
+	@test -e "$(WAREHOUSE)" || $(MAKE) --no-print-directory build
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.statistics --workers $(WORKERS)
 
 test-sglang: $(DEV) ## Set up a real SGLang server on the CPU and test against it
 	@bash tests/sglang/environment.sh $(SGLANG)

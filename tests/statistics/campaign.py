@@ -22,30 +22,33 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from tests.dbt_project import REPOSITORY, dbt_environment, run_dbt
-from tests.statistics import components, correlations, mutants, slopes
+from tests.statistics import abilities, components, correlations, mutants, slopes
 from tests.statistics.checking import Row, table
 from tests.statistics.designs import (
+    AbilityDesign,
     PanelDesign,
     SlopeDesign,
-    many_lineages,
+    ability_designs,
     panel_designs,
+    panel_of_many_lineages,
     slope_designs,
+    slopes_of_many_lineages,
 )
 from tests.statistics.processes import OF_PANELS, OF_SLOPES, Process
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-PARTS = ("slopes", "correlations", "components", "mutants")
+PARTS = ("slopes", "correlations", "components", "abilities", "mutants")
 
-REPETITIONS = {"slopes": 10_000, "correlations": 10_000, "components": 2_000}
+REPETITIONS = {"slopes": 10_000, "correlations": 10_000, "components": 2_000, "abilities": 2_000}
 
 
 class Task(NamedTuple):
     """One design and process of a part, small enough for a worker."""
 
     part: str
-    design: SlopeDesign | PanelDesign | correlations.Pair
+    design: SlopeDesign | PanelDesign | AbilityDesign | correlations.Pair
     process: Process
     repetitions: int
     seed: int
@@ -64,6 +67,8 @@ def perform(task: Task) -> list[Row]:
         return slopes.rows(task.design, task.process, generator, task.repetitions)
     if isinstance(task.design, PanelDesign):
         return components.rows(task.design, task.process, generator, task.repetitions)
+    if isinstance(task.design, AbilityDesign):
+        return abilities.rows(task.design, task.process, generator, task.repetitions)
     return correlations.rows(task.sql, task.design, task.process, generator, task.repetitions)
 
 
@@ -74,12 +79,17 @@ def planned(
     for part in parts:
         count = repetitions or REPETITIONS[part]
         if part == "slopes":
-            for slope_design in slope_designs(warehouse):
+            for slope_design in [slopes_of_many_lineages(), *slope_designs(warehouse)]:
                 for process in OF_SLOPES:
                     yield Task(part, slope_design, process, count, seed, {})
             continue
+        if part == "abilities":
+            for ability_design in ability_designs(warehouse):
+                for process in OF_PANELS:
+                    yield Task(part, ability_design, process, count, seed, {})
+            continue
         panels = panel_designs(warehouse)
-        for panel in [*panels, many_lineages(panels[0], 60, 2)]:
+        for panel in [panel_of_many_lineages(panels[0]), *panels]:
             for process in OF_PANELS:
                 if part == "components":
                     # EM takes some hundred times as long as what needs one step.

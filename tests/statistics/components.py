@@ -10,7 +10,8 @@ from scipy.special import stdtrit
 from models.estimation.component_analysis import analyse_components
 from models.estimation.missing_data import Moments
 from models.estimation.principal_components import principal_components
-from tests.statistics.checking import SHARES, USUAL, Intervals, Row, row
+from tests.statistics import designs
+from tests.statistics.checking import MANY, SHARES, USUAL, Intervals, Promise, Row, row
 from tests.statistics.processes import Process, scores
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def rows(
             design.name,
             process.name,
             f"{quantity} {component}",
-            SHARES if quantity == "share" else USUAL,
+            promise(design, quantity),
             counts,
             found,
         )
@@ -47,6 +48,12 @@ def rows(
             design, process, generator, repetitions
         ).items()
     ]
+
+
+def promise(design: PanelDesign, quantity: str) -> Promise:
+    if design.name == designs.MANY:
+        return MANY
+    return SHARES if quantity == "share" else USUAL
 
 
 def intervals(

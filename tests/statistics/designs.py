@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+MANY = "many lineages"
+"""Name of the designs that no panel has."""
+
 KEPT_COMPONENTS = 3
 """What a population's benchmarks share; the rest of each is its own."""
 
@@ -59,6 +62,23 @@ class PanelDesign:
     @property
     def effective_lineage_count(self) -> float:
         return effective_count(np.bincount(self.lineages) ** 2.0)
+
+
+@dataclass(frozen=True, slots=True)
+class AbilityDesign:
+    """Where abilities have slopes: models of a panel and of the reference panel, complete."""
+
+    name: str
+    lineages: np.ndarray
+    """(n,) numbers from 0, of all models."""
+    in_panel: np.ndarray
+    """(n,)."""
+    in_reference: np.ndarray
+    """(n,)."""
+    log10_train_flop: np.ndarray
+    """(n,), NaN where it is not known or nothing."""
+    correlation: np.ndarray
+    """(p, p), of the population."""
 
 
 def effective_count(variances: np.ndarray) -> float:
@@ -137,15 +157,65 @@ def panel_designs(warehouse: Path) -> list[PanelDesign]:
     return designs
 
 
-def many_lineages(panel: PanelDesign, lineage_count: int, model_count: int) -> PanelDesign:
-    """A panel of the same population, complete, with so many lineages of so many models each."""
-    lineages = np.repeat(np.arange(lineage_count), model_count)
-    return PanelDesign(
-        f"{lineage_count} lineages of {model_count}",
-        lineages,
-        np.ones((len(lineages), panel.observed.shape[1]), dtype=bool),
-        panel.correlation,
+MANY_LINEAGES, THEIR_MODELS = 60, 4
+"""What is many, so that intervals cover as often as theory says; no panel has it."""
+
+
+def ability_designs(warehouse: Path) -> list[AbilityDesign]:
+    """A design for each complete panel that has the reference's benchmarks, in one language.
+
+    That is the language in which most models have compute: of the others less can be told.
+    """
+    (reference,) = _read(warehouse, "select panel_id from seeds.panels where is_reference")[
+        "panel_id"
+    ]
+    models = _read(
+        warehouse,
+        "select panel_id, model_id, any_value(lineage_id) as lineage_id,"
+        " list(benchmark_id order by benchmark_id)::varchar as benchmarks"
+        " from intermediate.int_panel_scores group by all order by all",
     )
+    points = _read(
+        warehouse,
+        "select distinct panel_id, budget_language, model_id, log10_train_flop"
+        " from marts.fct_scaling_points order by all",
+    )
+    correlations = {panel.name: panel.correlation for panel in panel_designs(warehouse)}
+    benchmarks = set(models.loc[models["panel_id"] == reference, "benchmarks"])
+    designs = []
+    for panel, of_panel in models.groupby("panel_id"):
+        if set(of_panel["benchmarks"]) != benchmarks:
+            continue
+        rows = points[points["panel_id"] == panel]
+        language = rows.groupby("budget_language").size().idxmax()
+        compute = rows[rows["budget_language"] == language].set_index("model_id")
+        of_both = models[models["panel_id"].isin([panel, reference])]
+        drawn = of_both.drop_duplicates("model_id").set_index("model_id").sort_index()
+        designs.append(
+            AbilityDesign(
+                f"{panel} {language}",
+                _numbers(drawn["lineage_id"]),
+                drawn.index.isin(of_panel["model_id"]),
+                drawn.index.isin(models.loc[models["panel_id"] == reference, "model_id"]),
+                compute["log10_train_flop"].reindex(drawn.index).to_numpy(),
+                correlations[str(panel)],
+            )
+        )
+    return designs
+
+
+def slopes_of_many_lineages() -> SlopeDesign:
+    """Lineages of equal size, whose models and whose means are spread alike over compute."""
+    steps = np.linspace(-1.0, 1.0, MANY_LINEAGES)[:, None] + np.linspace(-1.0, 1.0, THEIR_MODELS)
+    lineages = np.repeat(np.arange(MANY_LINEAGES), THEIR_MODELS)
+    return SlopeDesign(MANY, lineages, 22.0 + steps.ravel())
+
+
+def panel_of_many_lineages(panel: PanelDesign) -> PanelDesign:
+    """A panel of the same population, complete."""
+    lineages = np.repeat(np.arange(MANY_LINEAGES), THEIR_MODELS)
+    observed = np.ones((len(lineages), len(panel.correlation)), dtype=bool)
+    return PanelDesign(MANY, lineages, observed, panel.correlation)
 
 
 def _read(warehouse: Path, query: str) -> pd.DataFrame:

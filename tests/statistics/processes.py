@@ -49,9 +49,19 @@ def scores(
     generator: np.random.Generator, design: PanelDesign, process: Process, repetitions: int
 ) -> np.ndarray:
     """(repetitions, n, p) standardised scores, those too that the panel misses."""
-    root = np.linalg.cholesky(design.correlation)
-    shape = (repetitions, *design.observed.shape)
-    return _shared(generator, design.lineages, process, shape) @ root.T
+    return correlated(generator, design.lineages, process, repetitions, design.correlation)
+
+
+def correlated(
+    generator: np.random.Generator,
+    lineages: np.ndarray,
+    process: Process,
+    repetitions: int,
+    covariance: np.ndarray,
+) -> np.ndarray:
+    """(repetitions, n, p) normal draws with the (p, p) covariance, alike within lineages."""
+    shape = (repetitions, len(lineages), len(covariance))
+    return _shared(generator, lineages, process, shape) @ np.linalg.cholesky(covariance).T
 
 
 def _shared(
