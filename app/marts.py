@@ -126,7 +126,8 @@ def claim_evidence(snapshot: Answering, panel_id: str) -> pd.DataFrame:
         """
         select evidence.claim_id, evidence.part_index, evidence.method, evidence.target,
             evidence.on_what, evidence.estimate, evidence.ci_low, evidence.ci_high,
-            evidence.lineage_count, evidence.effective_lineage_count, evidence.is_required,
+            evidence.lineage_count::double as lineage_count, evidence.effective_lineage_count,
+            evidence.is_required,
             evidence.is_primary, evidence.vote
         from marts.fct_claim_evidence as evidence
         inner join marts.fct_claims as claims

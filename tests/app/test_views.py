@@ -229,8 +229,7 @@ def test_scaling_shows_every_method_and_how_few_lineages_decide(open_app, ask):
         assert found["degrees_of_freedom"] == degrees
         assert found["effective_lineage_count"] == effective
     (effective,) = ask(
-        f"select effective_lineage_count from marts.fct_scaling_fits where {key}"
-        " and method = 'ols'"
+        f"select effective_lineage_count from marts.fct_scaling_fits where {key} and method = 'ols'"
     )
     assert effective < 2
     assert any(f"no more of them than {effective:.1f}" in text.value for text in app.caption)
