@@ -124,6 +124,33 @@ def test_plans_equal_a_nested_search_by_brute_force():
         assert plan.selection_shares[size - 1] == pytest.approx(shares)
 
 
+def test_the_nested_error_is_that_of_lineages_that_are_new():
+    generator = np.random.default_rng(8)
+    loadings = generator.normal(size=(2, 8))
+
+    def world(lineage_count):
+        lineages = np.repeat(np.arange(lineage_count), 3)
+        latent = generator.normal(size=(lineage_count, 2))[lineages]
+        latent += 0.7 * generator.normal(size=latent.shape)
+        return latent @ loadings + generator.normal(size=(len(lineages), 8)), lineages
+
+    size = 3
+    nested, optimistic, true = [], [], []
+    for _ in range(40):
+        scores, lineages = world(10)
+        plan = plan_benchmarks(scores, lineages)
+        asked = plan.order[:size].tolist()
+        rest = [j for j in range(8) if j not in asked]
+        new, _ = world(200)
+        prediction, _ = predicted(scores, asked, rest, new, plan.ridge)
+        true.append(np.mean(((new[:, rest] - prediction) / scores.std(axis=0)[rest]) ** 2))
+        nested.append(plan.standardised_error[size - 1] ** 2)
+        optimistic.append(plan.optimistic_standardised_error[size - 1] ** 2)
+    # A tenth fewer lineages to learn from, and their noise.
+    assert np.mean(nested) == pytest.approx(np.mean(true), rel=0.1)
+    assert np.mean(optimistic) < 0.95 * np.mean(true)
+
+
 def test_the_nested_error_is_honest_where_nothing_can_be_told():
     generator = np.random.default_rng(5)
     lineages = np.repeat(np.arange(6), 3)
