@@ -9,10 +9,10 @@ weight 1 / (number of children in its unit).
 
 Units share lineages and developers, crosswise, so that no set of independent groups can be made of
 them. Variances are therefore those of two-way clustering by the jackknife (MacKinnon, Nielsen and
-Webb 2024, Jackknife inference with two-way clustering, arXiv 2406.08880): with the delete-one-group
-variance by lineages, by developers and by units, the largest of lineages', developers' and lineages'
-+ developers' - units'. The last can be too small, or negative, by chance; the others are what it is
-when one of the two does not matter. Intervals have Student's t with the smaller number of groups
+Webb 2024, Jackknife inference with two-way clustering, arXiv 2406.08880): with L, D and U the
+delete-one-group variances by lineages, by developers and by units, the largest of L, D and
+L + D - U. The last can be too small, or negative, by chance; L is what it is when developers do not
+matter, and D when lineages do not. Intervals have Student's t with the smaller number of groups
 less 1 degrees of freedom.
 """
 

@@ -38,7 +38,7 @@ terms as (
         ) as evidence_rank
     from ancestry as pairs
     inner join ancestry as steps
-        on pairs.model_id = steps.model_id and steps.generation < pairs.generation
+        on pairs.model_id = steps.model_id and pairs.generation > steps.generation
     inner join models as trained on steps.ancestor_model_id = trained.model_id
     cross join languages
     left join stage_token_counts

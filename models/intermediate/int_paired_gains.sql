@@ -125,8 +125,7 @@ final as (
         -- Who is not registered stands for itself.
         coalesce(models.developer, models.model_id) as developer,
         models.training_type,
-        -- As if of a study with this local language: where the model was trained further on it, from
-        -- a base model.
+        -- A base model that was trained further on the local language.
         ends_with(models.training_type, '_{{ var("local_language") }}')
         and starts_with(models.training_type, 'continual_')
         and ancestors.training_type != 'post_trained' as is_local_continuation,

@@ -37,6 +37,7 @@ def test_there_is_an_analysis_per_question() -> None:
         "compute_that_buys_abilities",
         "compute_that_is_not_disclosed",
         "disagreements_between_sources",
+        "effects_of_continual_pretraining",
         "gains_from_continual_pretraining",
         "japanese_benchmarks_that_follow_english",
         "publications_that_runs_do_not_reproduce",
@@ -83,6 +84,23 @@ def test_continual_pretraining_on_japanese_raises_japanese_knowledge(
     assert ("tokyotech-llm/Swallow-7b-hf", "meta-llama/Llama-2-7b-hf") in pairs
     niilc = [row["gain"] for row in gains if row["benchmark_name"] == "NIILC"]
     assert sum(gain > 0 for gain in niilc) > 0.9 * len(niilc) > 0
+
+
+def test_continual_pretraining_on_japanese_buys_knowledge_and_costs_english(
+    built_warehouse: Path,
+) -> None:
+    effects = {
+        (row["estimand"], row["target"]): row
+        for row in rows(built_warehouse, "effects_of_continual_pretraining")
+    }
+    assert effects["gain", "anchored_2"]["answer"] == "positive"
+    assert effects["difference_in_differences", "ja"]["answer"] == "positive"
+    assert effects["forgetting", "en"]["answer"] == "positive"
+    # Added Japanese tokens are told by two developers only.
+    dose_response = effects["dose_response", "anchored_2"]
+    assert dose_response["lineages_by_developers"].endswith(" x 2")
+    assert dose_response["answer"] == "cannot_be_told"
+    assert dose_response["effect"].endswith("[?]")
 
 
 def test_sources_disagree_on_code_of_models_that_failed_the_format(built_warehouse: Path) -> None:
