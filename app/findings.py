@@ -77,8 +77,8 @@ def verdict_table(snapshot: Snapshot) -> list[str]:
 def _rule() -> list[str]:
     """How to read the table."""
     return [
-        "Intervals are of 95% and take lineages, not models, as independent. A claim is supported if",
-        "every required method votes for each of its parts, not supported if all primary methods",
+        "Intervals are of 95% and take lineages, not models, as independent. A claim is supported",
+        "if every required method votes for each of its parts, not supported if all primary methods",
         "vote against one of them and no required method for it. Anything else cannot be told.",
     ]
 
