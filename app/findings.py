@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from app import marts
 from app.snapshot import open_snapshot
-from app.wording import as_markdown, interval, is_unknown, number
+from app.wording import UNKNOWN, as_markdown, interval, is_unknown, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -55,21 +55,33 @@ def findings_report(snapshot: Snapshot) -> str:
 
 
 def verdict_table(snapshot: Snapshot) -> list[str]:
-    """The claims, what the first panel's estimate is, and the verdict of each panel."""
+    """The claims, the first panel's estimates, the verdict of each panel and that over pairs."""
     claims = marts.claims(snapshot)
     panels = list(dict.fromkeys(claims["panel_id"]))
     evidence = marts.claim_evidence(snapshot, panels[0])
     first = evidence[evidence["is_primary"]].drop_duplicates(["claim_id", "part_index"])
+    estimates = {
+        str(claim_id): "; ".join(_estimates(parts)) for claim_id, parts in first.groupby("claim_id")
+    }
     verdicts = claims.pivot(index="claim_id", columns="panel_id", values="verdict")
+    counterparts = set(claims["counterpart_claim_id"].dropna())
+    own = claims[~claims["claim_id"].isin(counterparts)].drop_duplicates("claim_id")
+
+    def over_pairs(claim_id: str | float | None) -> str:
+        if not isinstance(claim_id, str):
+            return UNKNOWN
+        return f"{verdicts.loc[claim_id, panels[0]]}, {estimates[claim_id]}"
+
     return _table(
-        ("claim", f"estimate on `{panels[0]}`", *(f"`{panel_id}`" for panel_id in panels)),
+        ("claim", f"estimate on `{panels[0]}`", *(f"`{panel_id}`" for panel_id in panels), "pairs"),
         (
             (
                 as_markdown(str(row["claim"])),
-                "; ".join(_estimates(first[first["claim_id"] == row["claim_id"]])),
+                estimates[row["claim_id"]],
                 *(str(verdicts.loc[row["claim_id"], panel_id]) for panel_id in panels),
+                over_pairs(row["counterpart_claim_id"]),
             )
-            for _, row in claims.drop_duplicates("claim_id").iterrows()
+            for _, row in own.iterrows()
         ),
     )
 
@@ -78,8 +90,9 @@ def _rule() -> list[str]:
     """How to read the table."""
     return [
         "Intervals are of 95% and take lineages, not models, as independent. A claim is supported",
-        "if every required method votes for each of its parts, not supported if all primary methods",
-        "vote against one of them and no required method for it. Anything else cannot be told.",
+        "if every required method votes for each of its parts, and not supported if all primary",
+        "methods vote against one of them and no required method for it. Anything else cannot be",
+        "told.",
     ]
 
 

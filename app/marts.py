@@ -111,8 +111,8 @@ def claims(snapshot: Answering) -> pd.DataFrame:
     """
     return snapshot.answer(
         """
-        select claims.claim_id, claims.claim, claims.source, claims.panel_id, claims.verdict,
-            claims.doubts
+        select claims.claim_id, claims.claim, claims.source, claims.counterpart_claim_id,
+            claims.panel_id, claims.verdict, claims.doubts
         from marts.fct_claims as claims
         inner join marts.dim_panels as panels on claims.panel_id = panels.panel_id
         order by claims.claim_order, panels.model_count, panels.panel_id

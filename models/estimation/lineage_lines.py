@@ -85,7 +85,9 @@ def t_quantiles(lineage_count: Integers, confidence: float = 0.95) -> Floats:
 def p_values(estimate: Floats, errors: LineageErrors) -> Floats:
     """(...) two-sided p-values of no slope; NaN without a standard error, or with one of 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        deviate = np.abs(estimate) / np.where(errors.standard_error > 0, errors.standard_error, np.nan)
+        deviate = np.abs(estimate) / np.where(
+            errors.standard_error > 0, errors.standard_error, np.nan
+        )
     p_value: Floats = 2.0 * stdtr(np.maximum(errors.lineage_count - 1, 1), -deviate)
     return p_value
 

@@ -122,7 +122,9 @@ def _cut_line(line: Floats, low: Floats, high: Floats, present: Flags) -> Floats
     # Slope of the sum to the right of each knot; -n to the left of the first.
     count = present.sum(axis=1, keepdims=True)
     falls = np.cumsum(np.take_along_axis(steps, order, axis=1), axis=1) - count
-    at_first = (np.where(present, low - line, 0.0)).sum(axis=1, keepdims=True) - count * knots[:, :1]
+    at_first = (np.where(present, low - line, 0.0)).sum(axis=1, keepdims=True) - count * knots[
+        :, :1
+    ]
     sums = at_first + np.concatenate(
         [np.zeros_like(at_first), np.cumsum(falls[:, :-1] * np.diff(knots, axis=1), axis=1)], axis=1
     )

@@ -70,7 +70,9 @@ def _centred(x: Floats, value: Floats) -> tuple[Floats, Floats, Floats]:
     present = np.isfinite(x) & np.isfinite(value)
     count = np.maximum(present.sum(axis=-1, keepdims=True), 1)
     x, y = (
-        np.where(present, part - np.where(present, part, 0.0).sum(axis=-1, keepdims=True) / count, 0)
+        np.where(
+            present, part - np.where(present, part, 0.0).sum(axis=-1, keepdims=True) / count, 0
+        )
         for part in np.broadcast_arrays(x, value)
     )
     return x, y, present.astype(np.float64)

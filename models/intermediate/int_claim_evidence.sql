@@ -24,6 +24,10 @@ components as (
     select * from {{ ref('int_principal_components') }}
 ),
 
+paired_effects as (
+    select * from {{ ref('int_paired_effects') }}
+),
+
 stability as (
     select * from {{ ref('int_component_stability') }}
 ),
@@ -42,7 +46,8 @@ methods as (
         ('slope', 'lineage_prediction', true, false),
         ('correlation', 'lineages', true, true),
         ('correlation', 'models', true, false),
-        ('loading', 'lineages', true, true)
+        ('loading', 'lineages', true, true),
+        ('paired', 'pairs', true, true)
     ) as methods (evidence, method, is_required, is_primary)
 ),
 
@@ -64,7 +69,10 @@ asked as (
     from claim_parts
     cross join panels
     inner join methods on claim_parts.evidence = methods.evidence
-    where methods.method != 'lineage_prediction' or claim_parts.needs_gain
+    where
+        (methods.method != 'lineage_prediction' or claim_parts.needs_gain)
+        -- Pairs belong to no panel; their abilities are anchored on the reference panel.
+        and (claim_parts.evidence != 'paired' or panels.is_reference)
 ),
 
 estimates as (
@@ -147,6 +155,23 @@ estimates as (
             components.panel_id = stability.panel_id
             and components.component_index = stability.component_index
     where components.quantity = 'loading'
+
+    union all
+
+    select
+        'paired' as evidence,
+        panels.panel_id,
+        paired_effects.target_kind,
+        paired_effects.target,
+        paired_effects.estimand as on_what,
+        'pairs' as method,
+        paired_effects.estimate,
+        paired_effects.ci_low,
+        paired_effects.ci_high,
+        paired_effects.lineage_count,
+        null as effective_lineage_count
+    from paired_effects
+    inner join panels on panels.is_reference
 ),
 
 final as (

@@ -15,6 +15,7 @@ final as (
         verdicts.panel_id,
         claims.claim,
         claims.source,
+        claims.counterpart_claim_id,
         verdicts.part_count,
         verdicts.verdict,
         verdicts.doubts

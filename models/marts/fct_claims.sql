@@ -11,6 +11,7 @@ final as (
         claim_order::integer as claim_order,
         claim::varchar as claim,
         source::varchar as source,
+        counterpart_claim_id::varchar as counterpart_claim_id,
         part_count::integer as part_count,
         verdict::varchar as verdict,
         doubts::varchar as doubts

@@ -9,7 +9,8 @@ final as (
         claim_id,
         claim_order,
         claim,
-        source
+        source,
+        counterpart_claim_id
     from source
 )
 

@@ -40,9 +40,7 @@ def test_known_compute_gives_least_squares_and_its_jackknife():
     assert fits.log_likelihood[0] == pytest.approx(witness.llf, rel=1e-12)
     # Maximum likelihood divides by n, least squares by n - 2.
     assert fits.information_error[0] == pytest.approx(witness.bse[1] * np.sqrt(10 / 12), rel=1e-7)
-    refits = [
-        OLS(y[lineage != g], add_constant(x[lineage != g])).fit().params[1] for g in range(4)
-    ]
+    refits = [OLS(y[lineage != g], add_constant(x[lineage != g])).fit().params[1] for g in range(4)]
     np.testing.assert_allclose(fits.replicates[:, 0], refits, rtol=1e-6)
 
 
