@@ -113,8 +113,6 @@ def test_many_models_that_are_the_same_take_no_longer():
     low = np.append(np.full(50, 20.0), 21.0 + 1.5 * np.arange(10))
     high = low + np.append(np.full(50, 0.7), np.zeros(10))
     at_high = np.arange(51)[:, None] > np.arange(50)
-    expected = min(
-        slope_of(np.append(np.where(row, 20.7, 20.0), low[50:]), y) for row in at_high
-    )
+    expected = min(slope_of(np.append(np.where(row, 20.7, 20.0), low[50:]), y) for row in at_high)
     found = bound_slopes(low[None], high[None], y[None]).slope[0, 0]
     assert found == pytest.approx(expected, rel=1e-12)
