@@ -1,8 +1,8 @@
 -- How much does what is not disclosed matter? Most models' sources do not say how much of their
 -- training text is in a language. Slopes on compute leave these models out (slope_of_known). Here
 -- they are let in: with compute anywhere in what their sources allow, from the smallest share of
--- undisclosed mixtures (slopes_allowed: lowest to highest, and the interval that has the slope in it
--- in 95% of cases), and with shares spread evenly on the logarithmic scale from that share on
+-- undisclosed mixtures on (slopes_allowed: lowest to highest, and the interval that has the slope
+-- in it in 95% of cases), and with shares spread evenly on the logarithmic scale from there on
 -- (slope_if_spread). sign_certain_from_share is the smallest share of the grid from which on no
 -- slope of the other sign is left, and null if there is none. Beside them: how far the slope of
 -- known compute moves with assumed shares and with errors of token counts. `dbt show` prints six
