@@ -1,12 +1,12 @@
 -- How much does what is not disclosed matter? Most models' sources do not say how much of their
 -- training text is in a language. Slopes on compute leave these models out (slope_of_known). Here
 -- they are let in: with compute anywhere in what their sources allow, from the smallest share of
--- undisclosed mixtures (slopes_allowed, from the lowest to the highest; the interval around them has
--- the slope in it in 95% of cases), and with shares that are spread evenly on the logarithmic scale
--- (slope_if_spread, from the smallest share on). sign_certain_from_share is the smallest share of
--- the grid from which on no slope of the other sign is left, and null if there is none. Beside
--- them: how far the slope of known compute moves with assumed shares and with errors of token
--- counts. `dbt show` prints six columns; the rest is there for `--output json`.
+-- undisclosed mixtures on (slopes_allowed: lowest to highest, and the interval that has the slope
+-- in it in 95% of cases), and with shares spread evenly on the logarithmic scale from there on
+-- (slope_if_spread). sign_certain_from_share is the smallest share of the grid whose interval has
+-- no slope of the other sign in it, and null if there is none. Beside them: how far the slope of
+-- known compute moves with assumed shares and with errors of token counts. `dbt show` prints six
+-- columns; the rest is there for `--output json`.
 with
 
 slope_bounds as (
@@ -24,20 +24,6 @@ slope_sensitivity as (
     where target_kind = 'anchored'
 ),
 
--- The share from which on the interval excludes 0, for that share and all larger ones.
-signed as (
-    select
-        *,
-        coalesce(
-            bool_and(slope_ci_low > 0 or slope_ci_high < 0) over (
-                partition by panel_id, target, budget_language
-                order by smallest_share desc
-            ),
-            false
-        ) as is_sign_certain
-    from slope_bounds
-),
-
 widest as (
     select
         panel_id,
@@ -51,8 +37,11 @@ widest as (
         arg_min(slope_high, smallest_share) as slope_high,
         arg_min(slope_ci_low, smallest_share) as slope_ci_low,
         arg_min(slope_ci_high, smallest_share) as slope_ci_high,
-        min(smallest_share) filter (where is_sign_certain) as sign_certain_from_share
-    from signed
+        -- What holds from one share on holds from every larger one on.
+        min(smallest_share) filter (
+            where slope_ci_low > 0 or slope_ci_high < 0
+        ) as sign_certain_from_share
+    from slope_bounds
     group by panel_id, target, budget_language
 ),
 

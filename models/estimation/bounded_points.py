@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -42,12 +42,13 @@ class BoundedPoints:
 
     @property
     def is_known(self) -> NDArray[np.bool_]:
-        """(n,)"""
-        return self.flop_low == self.flop_high
+        """(n,) whether training operations are known."""
+        known: NDArray[np.bool_] = self.flop_low == self.flop_high
+        return known
 
     @property
     def is_bounded(self) -> NDArray[np.bool_]:
-        """(n,) known models included."""
+        """(n,) whether training operations are known or bounded."""
         return np.isfinite(self.flop_high)
 
     def counts(self, models: NDArray[np.bool_]) -> tuple[Integers, Integers]:
@@ -64,6 +65,61 @@ class BoundedPoints:
         low = self.flop_low + smallest_share * (self.flop_high - self.flop_low)
         high = np.log10(self.flop_high)
         return np.where(self.is_known, high, np.log10(low)), high
+
+    def key_columns(self, parts: int) -> dict[str, Any]:
+        """Columns of the key, for a row per part of an estimate and target, parts first."""
+        kinds, names = zip(*self.targets, strict=True)
+        return {
+            "panel_id": self.panel_id,
+            "target_kind": np.tile(kinds, parts),
+            "target": np.tile(names, parts),
+            "budget_language": self.budget_language,
+        }
+
+
+class Intervals(NamedTuple):
+    """Problems of all smallest shares and targets of one panel and language, shares first."""
+
+    low: Floats
+    """(S T, n) lowest log10 compute."""
+    high: Floats
+    """(S T, n) highest log10 compute."""
+    values: Floats
+    """(1 + L, S T, n), NaN where there is none or where nothing bounds compute."""
+    lineage_count: Integers
+    """(S T,)"""
+    columns: dict[str, Any]
+    """Key of each problem and the numbers of models in it."""
+
+
+def intervals_of(points: BoundedPoints, smallest_shares: Sequence[float]) -> Intervals:
+    """All problems of `points`, one for each of `smallest_shares` and target."""
+    share_count, model_count = len(smallest_shares), len(points.model_ids)
+    values = np.where(points.is_bounded, points.values, np.nan)
+    low, high = (
+        np.repeat(np.stack(ends), len(points.targets), axis=0)
+        for ends in zip(*map(points.log10_flop, smallest_shares), strict=True)
+    )
+    model_counts, lineage_counts = points.counts(points.is_bounded)
+    lineage_count = np.tile(lineage_counts, share_count)
+    return Intervals(
+        low=low,
+        high=high,
+        values=np.tile(values[:, None], (1, share_count, 1, 1)).reshape(
+            len(values), -1, model_count
+        ),
+        lineage_count=lineage_count,
+        columns=points.key_columns(share_count)
+        | {
+            "smallest_share": np.repeat(
+                np.asarray(smallest_shares, dtype=np.float64), len(points.targets)
+            ),
+            "model_count": np.tile(model_counts, share_count),
+            "known_model_count": np.tile(points.counts(points.is_known)[0], share_count),
+            "unbounded_model_count": np.tile(points.counts(~points.is_bounded)[0], share_count),
+            "lineage_count": lineage_count,
+        },
+    )
 
 
 def bounded_points(points: pd.DataFrame, replicates: pd.DataFrame) -> Iterator[BoundedPoints]:
@@ -90,7 +146,7 @@ def _points(
     lineages = pd.Index(sorted(models["lineage_id"].unique()))
     values = np.full((len(targets), len(models)), np.nan)
     target = targets.get_indexer(pd.MultiIndex.from_frame(rows[TARGET]))
-    values[target, models.index.get_indexer(rows["model_id"])] = rows["value"]
+    values[target, models.index.get_indexer(pd.Index(rows["model_id"]))] = rows["value"]
     membership = models["lineage_id"].to_numpy()[:, None] == lineages.to_numpy()
     left_out = lineages
     if replicates is not None:
@@ -98,9 +154,9 @@ def _points(
     replicated = np.repeat(values[None], len(left_out), axis=0)
     if replicates is not None:
         positions = [
-            left_out.get_indexer(replicates["left_out_lineage_id"]),
+            left_out.get_indexer(pd.Index(replicates["left_out_lineage_id"])),
             targets.get_indexer(pd.MultiIndex.from_frame(replicates[TARGET])),
-            models.index.get_indexer(replicates["model_id"]),
+            models.index.get_indexer(pd.Index(replicates["model_id"])),
         ]
         used = np.logical_and.reduce([position >= 0 for position in positions])
         replicated[tuple(position[used] for position in positions)] = replicates["value"][used]

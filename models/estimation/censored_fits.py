@@ -96,9 +96,9 @@ def fit_censored_lines(low: Floats, high: Floats, values: Floats) -> CensoredFit
 
 def _variances(hessian: Floats) -> Floats:
     """(P,) variance of the slope, NaN where the information is not positive definite."""
-    usable = np.isfinite(hessian).all(axis=(1, 2))
+    usable = np.all(np.isfinite(hessian), axis=(1, 2))
     curvature, axes = np.linalg.eigh(np.where(usable[:, None, None], -hessian, np.eye(3)))
-    usable &= curvature[:, 0] > 1e-10 * curvature[:, 2]
+    usable &= np.asarray(curvature[:, 0] > 1e-10 * curvature[:, 2])
     curvature = np.where(usable[:, None], curvature, np.nan)
     variance: Floats = (axes[:, 1, :] ** 2 / curvature).sum(axis=1)
     return variance
@@ -134,8 +134,9 @@ def _maximise(
     """
     parameters = start.copy()
     terms = log_likelihoods(parameters, low, high, value)
-    todo = np.flatnonzero(np.isfinite(terms.value))
-    parameters[~np.isfinite(terms.value)] = np.nan
+    is_open = (np.isfinite(value).sum(axis=1) >= 3) & _is_finite(terms)
+    parameters[~is_open] = np.nan
+    todo = np.flatnonzero(is_open)
     for _ in range(STEP_COUNT):
         if not len(todo):
             return parameters, terms
@@ -146,8 +147,10 @@ def _maximise(
         along = np.einsum("pjk,pj->pk", axes, terms.gradient[todo]) / curvature
         step = np.einsum("pjk,pk->pj", axes, along)
         promise = (step * terms.gradient[todo]).sum(axis=1)
-        _step(parameters, terms, todo, step, promise, (low, high, value))
-        todo = todo[promise > tolerance]
+        stuck = _step(parameters, terms, todo, step, promise, (low, high, value))
+        parameters[stuck] = np.nan
+        todo = todo[(promise > tolerance) & ~np.isin(todo, stuck)]
+    # A likelihood that still rises has no maximum: values on a line, with a deviation that shrinks.
     parameters[todo] = np.nan
     return parameters, terms
 
@@ -159,21 +162,32 @@ def _step(
     step: Floats,
     promise: Floats,
     data: tuple[Floats, Floats, Floats],
-) -> None:
-    """Moves `parameters` and `terms` of the problems `todo`, each by as much as it gains by."""
+) -> NDArray[np.intp]:
+    """Moves `parameters` and `terms` of the problems `todo`, each by as much as it gains by.
+
+    Returns those that gain by no move.
+    """
     factor = 1.0
-    while len(todo):
+    while len(todo) and factor > 1e-9:
         moved = parameters[todo] + factor * step
         tried = log_likelihoods(moved, *(part[todo] for part in data))
         # Below this promise, rounding decides on what is gained.
         gains = (tried.value >= terms.value[todo] + 1e-4 * factor * promise) | (promise < 1e-11)
+        gains &= _is_finite(tried)
         parameters[todo[gains]] = moved[gains]
         for kept, new in zip(terms, tried, strict=True):
             kept[todo[gains]] = new[gains]
         todo, step, promise = todo[~gains], step[~gains], promise[~gains]
         factor /= 4.0
-        if factor < 1e-9:
-            return
+    return todo
+
+
+def _is_finite(terms: Terms) -> NDArray[np.bool_]:
+    """(P,) whether all of the terms are numbers."""
+    parts = np.concatenate(
+        [terms.value[:, None], terms.gradient, terms.hessian.reshape(-1, 9)], axis=1
+    )
+    return np.asarray(np.isfinite(parts).all(axis=1))
 
 
 def log_likelihoods(parameters: Floats, low: Floats, high: Floats, value: Floats) -> Terms:

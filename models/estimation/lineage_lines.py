@@ -32,26 +32,34 @@ class LineageErrors(NamedTuple):
     """Whether it would have been smaller than the error that takes models as independent."""
 
 
+def centred(x: Floats, value: Floats) -> tuple[Floats, Floats, Flags]:
+    """(..., n) `x` and `value` from their means, and where both are numbers; 0 elsewhere."""
+    x, value = np.broadcast_arrays(x, value)
+    present = np.isfinite(x) & np.isfinite(value)
+    count = np.maximum(present.sum(axis=-1, keepdims=True), 1)
+    means = [
+        np.where(present, part, 0.0).sum(axis=-1, keepdims=True) / count for part in (x, value)
+    ]
+    return (
+        np.where(present, x - means[0], 0.0),
+        np.where(present, value - means[1], 0.0),
+        present,
+    )
+
+
 def least_squares_slopes(x: Floats, value: Floats) -> Slopes:
     """(...) slopes of `value` on `x`, over the last axis; a model with NaN in either is left out.
 
     NaN with fewer than three models, or all at one x.
     """
-    present = np.isfinite(x) & np.isfinite(value)
-    count = present.sum(axis=-1, keepdims=True)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        x, y = (
-            np.where(
-                present, part - np.where(present, part, 0.0).sum(axis=-1, keepdims=True) / count, 0
-            )
-            for part in (x, value)
-        )
-        squares = (x * x).sum(axis=-1)
-        slope = (x * y).sum(axis=-1) / squares
-        residuals = y - slope[..., None] * x
-        error = np.sqrt((residuals**2).sum(axis=-1) / (count[..., 0] - 2) / squares)
-    undefined = (count[..., 0] < 3) | ~(squares > 1e-18)
-    return Slopes(np.where(undefined, np.nan, slope), np.where(undefined, np.nan, error))
+    x, y, present = centred(x, value)
+    count, squares = present.sum(axis=-1), (x * x).sum(axis=-1)
+    is_line = (count >= 3) & (squares > 1e-18)
+    squares = np.where(is_line, squares, np.nan)
+    slope = (x * y).sum(axis=-1) / squares
+    residuals = np.where(present, y - slope[..., None] * x, 0.0)
+    freedom = np.where(is_line, count - 2, np.nan)
+    return Slopes(slope, np.sqrt((residuals**2).sum(axis=-1) / freedom / squares))
 
 
 def lineage_errors(
@@ -72,23 +80,23 @@ def lineage_errors(
     """
     squares = ((replicates - estimate) ** 2).sum(axis=0)
     count = np.maximum(lineage_count, 1)
-    error = np.where(lineage_count < 3, np.nan, np.sqrt((count - 1) / count * squares))
+    error = np.sqrt((count - 1) / count * np.where(lineage_count < 3, np.nan, squares))
     return LineageErrors(np.maximum(error, floor), lineage_count, error < floor)
 
 
 def t_quantiles(lineage_count: Integers, confidence: float = 0.95) -> Floats:
     """(...) multiple of the standard error in a two-sided interval, with one degree less."""
-    quantile: Floats = stdtrit(np.maximum(lineage_count - 1, 1), (1.0 + confidence) / 2.0)
-    return quantile
+    freedom = np.maximum(lineage_count - 1, 1).astype(np.float64)
+    return np.asarray(stdtrit(freedom, (1.0 + confidence) / 2.0), dtype=np.float64)
 
 
 def p_values(estimate: Floats, errors: LineageErrors) -> Floats:
     """(...) two-sided p-values of no slope; NaN without a standard error, or with one of 0."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        deviate = np.abs(estimate) / np.where(
-            errors.standard_error > 0, errors.standard_error, np.nan
-        )
-    p_value: Floats = 2.0 * stdtr(np.maximum(errors.lineage_count - 1, 1), -deviate)
+    with np.errstate(invalid="ignore"):
+        error = np.where(errors.standard_error > 0, errors.standard_error, np.nan)
+        deviate = np.abs(estimate) / error
+    freedom = np.maximum(errors.lineage_count - 1, 1).astype(np.float64)
+    p_value: Floats = 2.0 * stdtr(freedom, -deviate)
     return p_value
 
 
@@ -103,7 +111,7 @@ def bound_quantiles(
     of no `width`, and falls to the one-sided one as the set gets wide. `standard_error` is the
     larger one of the two ends.
     """
-    freedom = np.maximum(lineage_count - 1, 1)
+    freedom = np.maximum(lineage_count - 1, 1).astype(np.float64)
     low, high = (stdtrit(freedom, level) for level in (confidence, (1.0 + confidence) / 2.0))
     with np.errstate(divide="ignore", invalid="ignore"):
         gap = np.where(standard_error > 0, width / standard_error, np.where(width > 0, np.inf, 0.0))

@@ -24,7 +24,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -122,12 +121,9 @@ def _cut_line(line: Floats, low: Floats, high: Floats, present: Flags) -> Floats
     # Slope of the sum to the right of each knot; -n to the left of the first.
     count = present.sum(axis=1, keepdims=True)
     falls = np.cumsum(np.take_along_axis(steps, order, axis=1), axis=1) - count
-    at_first = (np.where(present, low - line, 0.0)).sum(axis=1, keepdims=True) - count * knots[
-        :, :1
-    ]
-    sums = at_first + np.concatenate(
-        [np.zeros_like(at_first), np.cumsum(falls[:, :-1] * np.diff(knots, axis=1), axis=1)], axis=1
-    )
+    at_first = np.where(present, low - line, 0.0).sum(axis=1, keepdims=True) - count * knots[:, :1]
+    later = np.cumsum(falls[:, :-1] * np.diff(knots, axis=1), axis=1)
+    sums = np.concatenate([at_first, at_first + later], axis=1)
     # Positive to the left of all knots where a model is cut, negative to the right of all.
     last = np.maximum((sums >= 0).sum(axis=1, keepdims=True) - 1, 0)
     at, fall, knot = (np.take_along_axis(part, last, axis=1) for part in (sums, falls, knots))

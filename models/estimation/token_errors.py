@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from models.estimation.lineage_lines import centred
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -40,7 +42,7 @@ def corrected_slopes(x: Floats, value: Floats, membership: Floats, errors: Error
 
     NaN with fewer than three models, or where errors of that size would leave no variation.
     """
-    x, y, present = _centred(x, value)
+    x, y, present = centred(x, value)
     count = present.sum(axis=-1)
     squares = (x * x).sum(axis=-1)
     sizes = (present @ membership) ** 2 if errors.is_shared else present @ membership
@@ -56,7 +58,7 @@ def slope_deviations(x: Floats, value: Floats, membership: Floats, errors: Error
     To first order in the errors: the slope changes by (y - 2 slope x) / sum of x^2 times the error
     of a model, x and y taken from their means. Arguments as in `corrected_slopes`.
     """
-    x, y, present = _centred(x, value)
+    x, y, present = centred(x, value)
     squares = (x * x).sum(axis=-1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         slope = (x * y).sum(axis=-1, keepdims=True) / squares
@@ -64,15 +66,3 @@ def slope_deviations(x: Floats, value: Floats, membership: Floats, errors: Error
     parts = influence @ membership if errors.is_shared else influence
     deviation = errors.standard_deviation * np.sqrt((parts**2).sum(axis=-1))
     return np.where(present.sum(axis=-1) < 3, np.nan, deviation)
-
-
-def _centred(x: Floats, value: Floats) -> tuple[Floats, Floats, Floats]:
-    present = np.isfinite(x) & np.isfinite(value)
-    count = np.maximum(present.sum(axis=-1, keepdims=True), 1)
-    x, y = (
-        np.where(
-            present, part - np.where(present, part, 0.0).sum(axis=-1, keepdims=True) / count, 0
-        )
-        for part in np.broadcast_arrays(x, value)
-    )
-    return x, y, present.astype(np.float64)

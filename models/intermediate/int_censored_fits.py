@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from models.estimation.bounded_points import bounded_points
+from models.estimation.bounded_points import bounded_points, intervals_of
 from models.estimation.censored_fits import fit_censored_lines
 from models.estimation.lineage_lines import lineage_errors, p_values, t_quantiles
 
@@ -43,32 +43,14 @@ COLUMNS = {
 
 def rows_of(points: BoundedPoints, smallest_shares: Sequence[float]) -> pd.DataFrame:
     """A row per smallest share and target of one panel and language."""
-    models = points.is_bounded
-    values = np.where(models, points.values, np.nan)[:, None]
-    shape = (len(smallest_shares), *values.shape[2:])
-    low, high = (
-        np.broadcast_to(np.stack(ends)[:, None], shape).reshape(-1, shape[-1])
-        for ends in zip(*map(points.log10_flop, smallest_shares), strict=True)
-    )
-    fits = fit_censored_lines(
-        low, high, np.broadcast_to(values, (len(values), *shape)).reshape(len(values), *low.shape)
-    )
-    share_count = len(smallest_shares)
-    model_count, lineage_count = (np.tile(count, share_count) for count in points.counts(models))
+    low, high, values, lineage_count, columns = intervals_of(points, smallest_shares)
+    fits = fit_censored_lines(low, high, values)
     errors = lineage_errors(fits.slope, fits.replicates, lineage_count, fits.information_error)
     half_width = t_quantiles(lineage_count) * errors.standard_error
-    kinds, names = zip(*points.targets, strict=True)
+    is_unknown = np.isnan(errors.standard_error)
     return pd.DataFrame(
-        {
-            "panel_id": points.panel_id,
-            "target_kind": np.tile(kinds, share_count),
-            "target": np.tile(names, share_count),
-            "budget_language": points.budget_language,
-            "smallest_share": np.repeat(np.asarray(smallest_shares, dtype=np.float64), shape[1]),
-            "model_count": model_count,
-            "known_model_count": np.tile(points.counts(points.is_known)[0], share_count),
-            "unbounded_model_count": np.tile(points.counts(~models)[0], share_count),
-            "lineage_count": lineage_count,
+        columns
+        | {
             "slope": fits.slope,
             "slope_standard_error": errors.standard_error,
             "slope_ci_low": fits.slope - half_width,
@@ -77,9 +59,7 @@ def rows_of(points: BoundedPoints, smallest_shares: Sequence[float]) -> pd.DataF
             "intercept": fits.intercept,
             "residual_standard_deviation": fits.standard_deviation,
             "log_likelihood": fits.log_likelihood,
-            "is_floored": pd.arrays.BooleanArray(
-                errors.is_floored, np.isnan(errors.standard_error)
-            ),
+            "is_floored": pd.arrays.BooleanArray(errors.is_floored, is_unknown),
         }
     ).astype(COLUMNS)
 

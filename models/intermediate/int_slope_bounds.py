@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from models.estimation.bounded_points import bounded_points
+from models.estimation.bounded_points import bounded_points, intervals_of
 from models.estimation.lineage_lines import (
     bound_quantiles,
     least_squares_slopes,
@@ -44,44 +44,27 @@ COLUMNS = {
 
 def rows_of(points: BoundedPoints, smallest_shares: Sequence[float]) -> pd.DataFrame:
     """A row per smallest share and target of one panel and language."""
-    values = np.where(points.is_bounded, points.values, np.nan)
-    shape = (len(smallest_shares), *values.shape[1:])
-    low, high = (
-        np.broadcast_to(np.stack(ends)[:, None], shape).reshape(-1, shape[-1])
-        for ends in zip(*map(points.log10_flop, smallest_shares), strict=True)
-    )
-    bounds = bound_slopes(low, high, np.broadcast_to(values[0], shape).reshape(low.shape))
+    low, high, values, lineage_count, columns = intervals_of(points, smallest_shares)
     # What a bound does when a lineage is left out is, to first order, what the line through its
     # extreme positions does: at an extreme, the bound does not depend on the positions (envelope
     # theorem; Milgrom and Segal 2002, Econometrica 70(2):583-601).
-    x = bounds.x.reshape(2, *shape)
+    x = bound_slopes(low, high, values[0]).x
     slope, floor = least_squares_slopes(x, values[0])
     replicates = np.stack([least_squares_slopes(x, value).slope for value in values[1:]])
-    model_count, lineage_count = points.counts(points.is_bounded)
-    errors = lineage_errors(slope, replicates, np.broadcast_to(lineage_count, slope.shape), floor)
+    errors = lineage_errors(slope, replicates, np.stack([lineage_count] * 2), floor)
     low_error, high_error = errors.standard_error
     quantile = bound_quantiles(
-        slope[1] - slope[0], np.maximum(low_error, high_error), errors.lineage_count[0]
+        slope[1] - slope[0], np.maximum(low_error, high_error), lineage_count
     )
-    kinds, names = zip(*points.targets, strict=True)
-    share_count = len(smallest_shares)
     return pd.DataFrame(
-        {
-            "panel_id": points.panel_id,
-            "target_kind": np.tile(kinds, share_count),
-            "target": np.tile(names, share_count),
-            "budget_language": points.budget_language,
-            "smallest_share": np.repeat(np.asarray(smallest_shares, dtype=np.float64), shape[1]),
-            "model_count": np.tile(model_count, share_count),
-            "known_model_count": np.tile(points.counts(points.is_known)[0], share_count),
-            "unbounded_model_count": np.tile(points.counts(~points.is_bounded)[0], share_count),
-            "lineage_count": np.tile(lineage_count, share_count),
-            "slope_low": slope[0].ravel(),
-            "slope_high": slope[1].ravel(),
-            "slope_low_standard_error": low_error.ravel(),
-            "slope_high_standard_error": high_error.ravel(),
-            "slope_ci_low": (slope[0] - quantile * low_error).ravel(),
-            "slope_ci_high": (slope[1] + quantile * high_error).ravel(),
+        columns
+        | {
+            "slope_low": slope[0],
+            "slope_high": slope[1],
+            "slope_low_standard_error": low_error,
+            "slope_high_standard_error": high_error,
+            "slope_ci_low": slope[0] - quantile * low_error,
+            "slope_ci_high": slope[1] + quantile * high_error,
         }
     ).astype(COLUMNS)
 

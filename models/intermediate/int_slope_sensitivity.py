@@ -114,14 +114,10 @@ def rows_of(points: BoundedPoints, found: Sequence[Slopes]) -> pd.DataFrame:
         np.stack([part.floor for part in found]),
     )
     half_width = t_quantiles(errors.lineage_count) * errors.standard_error
-    kinds, names = zip(*points.targets, strict=True)
     repeated, tiled = len(points.targets), len(found)
     return pd.DataFrame(
-        {
-            "panel_id": points.panel_id,
-            "target_kind": np.tile(kinds, tiled),
-            "target": np.tile(names, tiled),
-            "budget_language": points.budget_language,
+        points.key_columns(tiled)
+        | {
             "assumption": np.repeat([part.assumption for part in found], repeated),
             "factor": np.repeat([part.factor for part in found], repeated),
             "model_count": np.tile(model_count, tiled),

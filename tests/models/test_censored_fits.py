@@ -44,17 +44,25 @@ def test_known_compute_gives_least_squares_and_its_jackknife():
     np.testing.assert_allclose(fits.replicates[:, 0], refits, rtol=1e-6)
 
 
-def test_the_likelihood_is_the_integral_over_the_interval():
+@pytest.mark.parametrize(
+    ("a", "b", "log_deviation"),
+    [(2.0, 0.7, -0.5), (17.0, 1e-4, 0.3), (20.0, 0.0, 0.1), (60.0, -1.9, 0.2)],
+)
+def test_the_likelihood_is_the_mean_over_the_interval(a: float, b: float, log_deviation: float):
+    def density(x: float, value: float) -> float:
+        return norm.pdf(value, a + b * x, np.exp(log_deviation))
+
     low, high, y = draw(np.random.default_rng(1))
-    for parameters in ([2.0, 0.7, -0.5], [17.0, 1e-4, 0.3], [20.0, 0.0, 0.1], [60.0, -1.9, 0.2]):
-        a, b, log_deviation = parameters
-        expected = 0.0
-        for start, end, value in zip(low, high, y, strict=True):
-            density = lambda x, value=value: norm.pdf(value, a + b * x, np.exp(log_deviation))  # noqa: E731
-            mean = quad(density, start, end, epsabs=0.0)[0] / (end - start) if end > start else 0.0
-            expected += np.log(mean if end > start else density(start))
-        found = log_likelihoods(np.array([parameters]), low[None], high[None], y[None]).value[0]
-        assert found == pytest.approx(expected, rel=1e-9)
+    expected = 0.0
+    for start, end, value in zip(low, high, y, strict=True):
+        if start == end:
+            expected += np.log(density(start, value))
+        else:
+            integral = quad(density, start, end, args=(value,), epsabs=0.0)[0]
+            expected += np.log(integral / (end - start))
+    parameters = np.array([[a, b, log_deviation]])
+    found = log_likelihoods(parameters, low[None], high[None], y[None]).value[0]
+    assert found == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("slope", [0.9, 0.05, 0.0, -1.4])
@@ -119,6 +127,18 @@ def test_what_has_no_maximum_is_null():
         assert np.isnan(fits.slope[0])
         assert np.isnan(fits.information_error[0])
         assert np.isnan(fits.log_likelihood[0])
+
+
+def test_a_replicate_without_a_maximum_is_null():
+    """Without the last lineage, known values are on a line that bounded ones do not contradict."""
+    x = np.array([21.0, 22.0, 23.0, 24.0, 22.5, 23.5])
+    y = np.array([1.0, 2.0, 3.0, 4.0, 2.4, 5.0])
+    low = np.where(np.arange(6) == 4, 21.0, x)
+    high = np.where(np.arange(6) == 4, 24.0, x)
+    values = np.stack([y, np.where(np.arange(6) == 5, np.nan, y), np.full(6, np.nan)])[:, None]
+    fits = fit_censored_lines(low[None], high[None], values)
+    assert np.isfinite(fits.slope[0])
+    assert np.isnan(fits.replicates[:, 0]).all()
 
 
 LINEAGES = np.repeat(np.arange(12), [7, 1, 1, 2, 4, 3, 3, 2, 1, 1, 1, 1])

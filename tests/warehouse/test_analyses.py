@@ -76,6 +76,22 @@ def test_japanese_compute_goes_with_the_japanese_component(built_warehouse: Path
     assert general_from_japanese["slope_ci_low"] < 0 < general_from_japanese["slope_ci_high"]
 
 
+def test_what_is_not_disclosed_leaves_the_sign_of_the_japanese_slope_open(
+    built_warehouse: Path,
+) -> None:
+    slopes = {
+        (row["panel_id"], row["target"], row["budget_language"]): row
+        for row in rows(built_warehouse, "compute_that_is_not_disclosed")
+    }
+    for panel_id in ("paper_35", "complete", "all"):
+        slope = slopes[panel_id, "anchored_2", "ja"]
+        assert slope["known_model_count"] < slope["model_count"] / 2
+        assert slope["slope_low"] < 0 < slope["slope_high"]
+        assert slope["slope_if_spread_max"] > 0
+        # Errors that lineages share move the slope more than errors of single models.
+        assert slope["shared_error_deviation"] > slope["independent_error_deviation"]
+
+
 def test_continual_pretraining_on_japanese_raises_japanese_knowledge(
     built_warehouse: Path,
 ) -> None:
