@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 PARTS = ("slopes", "correlations", "components", "abilities", "mutants")
 
-REPETITIONS = {"slopes": 10_000, "correlations": 10_000, "components": 2_000, "abilities": 2_000}
+REPETITIONS = {"slopes": 10_000, "correlations": 10_000, "components": 2_000, "abilities": 1_500}
 
 
 class Task(NamedTuple):
