@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 PARTS = ("slopes", "correlations", "components", "abilities", "mutants")
 
-REPETITIONS = {"slopes": 10_000, "correlations": 10_000, "components": 2_000, "abilities": 2_000}
+REPETITIONS = {"slopes": 10_000, "correlations": 10_000, "components": 2_000, "abilities": 1_500}
 
 
 class Task(NamedTuple):
@@ -130,10 +130,9 @@ def main() -> None:
             rows += found
             passed = time.monotonic() - started
             print(f"{passed:5.0f} s {number}/{len(tasks)} {task.name}", flush=True)
-    if rows:
-        print(f"\n{table(rows)}")
     broken = [row for row in rows if row.is_broken]
-    print(f"\n{len(broken)} of {len(rows)} promises broken")
+    if rows:
+        print(f"\n{table(rows)}\n\n{len(broken)} of {len(rows)} promises broken")
     living = mutants.living(print) if "mutants" in parts else []
     if broken or living:
         sys.exit(1)

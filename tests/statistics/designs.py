@@ -79,6 +79,8 @@ class AbilityDesign:
     """(n,), NaN where it is not known or nothing."""
     correlation: np.ndarray
     """(p, p), of the population."""
+    slope: float
+    """Of each ability, in its standard deviations per standard deviation of compute."""
 
 
 def effective_count(variances: np.ndarray) -> float:
@@ -162,7 +164,7 @@ MANY_LINEAGES, THEIR_MODELS = 60, 4
 
 
 def ability_designs(warehouse: Path) -> list[AbilityDesign]:
-    """A design for each complete panel that has the reference's benchmarks, in one language.
+    """Designs of each complete panel that has the reference's benchmarks, in one language.
 
     That is the language in which most models have compute: of the others less can be told.
     """
@@ -191,16 +193,18 @@ def ability_designs(warehouse: Path) -> list[AbilityDesign]:
         compute = rows[rows["budget_language"] == language].set_index("model_id")
         of_both = models[models["panel_id"].isin([panel, reference])]
         drawn = of_both.drop_duplicates("model_id").set_index("model_id").sort_index()
-        designs.append(
+        designs += [
             AbilityDesign(
-                f"{panel} {language}",
+                f"{panel} {language}, {name}",
                 _numbers(drawn["lineage_id"]),
                 drawn.index.isin(of_panel["model_id"]),
                 drawn.index.isin(models.loc[models["panel_id"] == reference, "model_id"]),
                 compute["log10_train_flop"].reindex(drawn.index).to_numpy(),
                 correlations[str(panel)],
+                slope,
             )
-        )
+            for name, slope in (("growth", 0.5), ("none", 0.0))
+        ]
     return designs
 
 

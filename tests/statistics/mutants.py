@@ -29,8 +29,8 @@ COMPONENTS = "models/estimation/principal_components.py"
 CORRELATIONS = "models/intermediate/int_benchmark_correlations.sql"
 
 OF_ERRORS = "tests/models/test_lineage_errors.py"
-OF_JACKKNIFE = "tests/models/test_jackknife.py"
-OF_SLOPES = "tests/models/test_cluster_robust.py"
+OF_JACKKNIFE = "tests/models/test_jackknife.py::test_the_error_of_a_mean_is_the_textbooks"
+OF_SLOPES = "tests/models/test_cluster_robust.py::test_the_jackknife_equals_refits_by_hand"
 OF_SQL = "tests/statistics/test_correlations.py"
 
 

@@ -13,7 +13,8 @@ def test_the_sources_are_sound(mutant):
     text = (REPOSITORY / mutant.path).read_text(encoding="utf-8")
     assert mutant.sound in text
     assert mutant.faulty not in text.replace(mutant.sound, "")
-    assert (REPOSITORY / mutant.tests).exists()
+    file, _, name = mutant.tests.partition("::")
+    assert f"def {name}" in (REPOSITORY / file).read_text(encoding="utf-8")
 
 
 @pytest.mark.slow(seconds=8)
