@@ -2,6 +2,7 @@
 
 import json
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,30 @@ def test_japanese_compute_goes_with_the_japanese_component(built_warehouse: Path
     assert slopes["paper_35", "component_1", "en"]["slope_ci_low"] > 0
     general_from_japanese = slopes["paper_35", "component_1", "ja"]
     assert general_from_japanese["slope_ci_low"] < 0 < general_from_japanese["slope_ci_high"]
+
+
+def test_compute_predicts_new_lineages_in_general_ability_and_not_in_japanese(
+    built_warehouse: Path,
+) -> None:
+    unpredicted = {
+        (row["panel_id"], row["target"], row["budget_language"]): row
+        for row in rows(built_warehouse, "where_compute_does_not_predict")
+    }
+    assert ("paper_35", "anchored_1", "total") not in unpredicted
+    japanese = unpredicted["paper_35", "anchored_2", "total"]
+    assert "trained_on_local_language" in japanese["best_predictor"]
+    # A line that fits well need not predict.
+    of_japanese = unpredicted["paper_35", "anchored_2", "ja"]
+    assert of_japanese["r_squared"] > 0.5 > of_japanese["skill"]
+
+
+def test_what_is_worth_asking_explains_more_for_more_items(built_warehouse: Path) -> None:
+    plans = rows(built_warehouse, "benchmarks_worth_asking")
+    assert {row["panel_id"] for row in plans} >= {"paper_35", "complete"}
+    for one, other in pairwise(plans):
+        if one["panel_id"] == other["panel_id"]:
+            assert one["item_count"] < other["item_count"]
+            assert one["explained_share"] <= other["explained_share"]
 
 
 def test_continual_pretraining_on_japanese_raises_japanese_knowledge(
