@@ -327,7 +327,8 @@ def model_abilities(snapshot: Answering, panel_id: str, component_index: int) ->
     """Abilities of the panel's models on one component, the largest first.
 
     An ability is in standardised score units; its standard error is null where it cannot be
-    computed or the component is not stable. `missing_standard_error` is 0 for a model with a score on every benchmark.
+    computed or the component is not stable. `missing_standard_error` is 0 for a model with a score
+    on every benchmark.
     """
     return snapshot.answer(
         """

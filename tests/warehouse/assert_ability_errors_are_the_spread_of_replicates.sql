@@ -45,10 +45,12 @@ left join {{ ref('fct_component_stability') }} as stability
     on
         abilities.panel_id = stability.panel_id
         and abilities.component_index = stability.component_index
-        and abilities.target_kind = 'component'
 where
     (abilities.estimation_standard_error is null)
-    != (spreads.standard_error is null or not coalesce(stability.is_stable, true))
+    != (
+        spreads.standard_error is null
+        or (abilities.target_kind = 'component' and not coalesce(stability.is_stable, false))
+    )
     or abs(abilities.estimation_standard_error - spreads.standard_error) > 1e-9
     or abs(
         power(abilities.ability_standard_error, 2)
