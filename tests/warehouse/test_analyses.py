@@ -2,6 +2,7 @@
 
 import json
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,7 @@ def test_there_is_an_analysis_per_question() -> None:
         "japanese_benchmarks_that_follow_english",
         "publications_that_runs_do_not_reproduce",
         "samples_behind_a_score",
+        "verdicts_that_moved",
         "where_compute_does_not_predict",
     ]
 
@@ -50,7 +52,8 @@ def test_there_is_an_analysis_per_question() -> None:
 def test_analysis_runs(built_warehouse: Path, name: str) -> None:
     found = rows(built_warehouse, name)
     # The demonstration's answers are no reproduction of anything.
-    assert found or name == "publications_that_runs_do_not_reproduce"
+    # And the first build has moved no verdict.
+    assert found or name in ("publications_that_runs_do_not_reproduce", "verdicts_that_moved")
 
 
 def test_samples_behind_a_score_are_those_of_the_cell(built_warehouse: Path) -> None:
@@ -90,6 +93,30 @@ def test_what_is_not_disclosed_leaves_the_sign_of_the_japanese_slope_open(
         assert slope["slope_if_spread_max"] > 0
         # Errors that lineages share move the slope more than errors of single models.
         assert slope["shared_error_deviation"] > slope["independent_error_deviation"]
+
+
+def test_compute_predicts_new_lineages_in_general_ability_and_not_in_japanese(
+    built_warehouse: Path,
+) -> None:
+    unpredicted = {
+        (row["panel_id"], row["target"], row["budget_language"]): row
+        for row in rows(built_warehouse, "where_compute_does_not_predict")
+    }
+    assert ("paper_35", "anchored_1", "total") not in unpredicted
+    japanese = unpredicted["paper_35", "anchored_2", "total"]
+    assert "trained_on_local_language" in japanese["best_predictor"]
+    # A line that fits well need not predict.
+    of_japanese = unpredicted["paper_35", "anchored_2", "ja"]
+    assert of_japanese["r_squared"] > 0.5 > of_japanese["skill"]
+
+
+def test_what_is_worth_asking_explains_more_for_more_items(built_warehouse: Path) -> None:
+    plans = rows(built_warehouse, "benchmarks_worth_asking")
+    assert {row["panel_id"] for row in plans} >= {"paper_35", "complete"}
+    for one, other in pairwise(plans):
+        if one["panel_id"] == other["panel_id"]:
+            assert one["item_count"] < other["item_count"]
+            assert one["explained_share"] <= other["explained_share"]
 
 
 def test_continual_pretraining_on_japanese_raises_japanese_knowledge(
