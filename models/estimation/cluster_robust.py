@@ -188,7 +188,6 @@ def _slopes_without_one(points: Points, line: Line, replicates: Replicates | Non
     if not np.isin(points.labels, left_out).all():
         return np.full((1, points.y.shape[1]), NAN)
     values = replicates.values.reshape(len(left_out), *points.y.shape)
-    # Means are taken off, lest large values cost digits of their differences.
-    values = np.where(is_kept[:, :, None], values - points.y_mean, 0.0)
+    values = np.where(is_kept[:, :, None], values, 0.0)
     replicated: Floats = np.einsum("rn,rnk->rk", weights, values)
     return replicated

@@ -156,7 +156,7 @@ def test_cr2_is_unbiased_for_independent_models():
 def equal_lineages(generator, count: int, *, slopes: float = 0.0):
     """Lineages of equal compute, with levels and slopes of their own."""
     lineage = np.repeat(np.arange(5), 4)
-    x = np.tile([20.0, 21.0, 22.5, 24.0], 5)
+    x = np.tile([20.1, 21.3, 22.7, 24.2], 5)
     own = generator.normal(0, 1, (5, count))[lineage]
     tilt = slopes * generator.normal(0, 1, (5, count))[lineage]
     y = own + (0.5 + tilt) * (x[:, None] - 22) + generator.normal(0, 1, (20, count))
@@ -243,9 +243,16 @@ def test_lineages_that_cannot_be_left_out_give_no_interval():
     textbook = sandwich(design_of(x), y, lineage)
     assert fit_lineage_cr2(*few).slope_standard_error == pytest.approx(textbook.standard_error)
     assert fit_lineage_cr2(*few).degrees_of_freedom == pytest.approx(textbook.degrees_of_freedom)
+    two = [20, 21, 22, 23, 24, 26], [1, 2, 3, 5, 4, 4], ["a", "a", "a", "b", "b", "b"]
+    assert np.isnan(fit_lineage_jackknife(*two).slope_standard_error)
+    # Three are enough, if three models are left without each of them.
+    three = [20, 21, 22, 23, 24], [1, 2, 3, 5, 4], ["a", "a", "b", "b", "c"]
+    assert fit_lineage_jackknife(*three).slope_standard_error > 0
+    bare = [20, 21, 22, 23], [1, 2, 3, 5], ["a", "a", "b", "c"]
+    assert np.isnan(fit_lineage_jackknife(*bare).slope_standard_error)
     # Without lineage c all compute is equal.
-    stuck = [20, 20, 20, 20, 23], [1, 2, 3, 4, 5], ["a", "a", "b", "b", "c"]
+    stuck = [20.1, 20.1, 20.1, 20.1, 23.2], [1, 2, 3, 4, 5], ["a", "a", "b", "b", "c"]
     for method in (fit_lineage_jackknife, fit_lineage_cr2):
         fit = method(*stuck)
-        assert fit.slope == pytest.approx(2.5 / 3)
+        assert fit.slope == pytest.approx(2.5 / 3.1)
         assert np.isnan([fit.slope_standard_error, fit.degrees_of_freedom, fit.t_quantile]).all()

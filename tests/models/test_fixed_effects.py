@@ -100,3 +100,7 @@ def test_one_lineage_has_a_slope_and_no_error():
     none = fit_lineage_fixed_effects([20, 21, 22, 25], [1, 2, 3, 9], list("abcd"))
     assert none.model_count == 0
     assert np.isnan(none.slope)
+    # Two models always lie on a line.
+    pair = fit_lineage_fixed_effects([20, 21, 22, 25], [1, 2, 3, 9], list("aabc"))
+    assert (pair.model_count, pair.lineage_count) == (2, 1)
+    assert np.isnan(pair.slope)

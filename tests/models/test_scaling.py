@@ -164,7 +164,8 @@ def test_values_that_do_not_vary_have_a_flat_line_and_no_correlation(method):
     x, _, lineage = draw(np.random.default_rng(8))
     fit = method(x, np.full(len(x), 0.7), lineage)
     assert (fit.slope, fit.intercept, fit.slope_standard_error) == pytest.approx((0.0, 0.7, 0.0))
-    assert np.isnan([fit.pearson, fit.r_squared, fit.p_value]).all()
+    nothing = [fit.pearson, fit.r_squared, fit.p_value, fit.intra_lineage_correlation]
+    assert np.isnan(nothing).all()
 
 
 @every_method
