@@ -290,7 +290,7 @@ def pair_scores(
 def component_variances(snapshot: Answering, panel_id: str) -> pd.DataFrame:
     """Share of the variance each component explains (0 to 1), with its 95% interval.
 
-    The interval is null where it cannot be computed.
+    The interval is null where it cannot be computed or the component is not stable.
     """
     return snapshot.answer(
         """
@@ -307,7 +307,7 @@ def component_variances(snapshot: Answering, panel_id: str) -> pd.DataFrame:
 def component_loadings(snapshot: Answering, panel_id: str, component_index: int) -> pd.DataFrame:
     """Loadings of one component (correlations of benchmark and component), the largest first.
 
-    The 95% interval is null where it cannot be computed.
+    The 95% interval is null where it cannot be computed or the component is not stable.
     """
     return snapshot.answer(
         """
@@ -328,8 +328,9 @@ def component_loadings(snapshot: Answering, panel_id: str, component_index: int)
 def model_abilities(snapshot: Answering, panel_id: str, component_index: int) -> pd.DataFrame:
     """Abilities of the panel's models on one component, the largest first.
 
-    An ability is in standard deviations of the benchmarks; its standard error is null where it
-    cannot be computed. `missing_standard_error` is 0 for a model with a score on every benchmark.
+    An ability is in standardised score units; its standard error is null where it cannot be
+    computed or the component is not stable. `missing_standard_error` is 0 for a model with a score
+    on every benchmark.
     """
     return snapshot.answer(
         """
@@ -385,7 +386,7 @@ def scaling_points(
     """The models a scaling line is fitted to, with the bounds of their compute.
 
     `train_flop` and its bounds are counts of floating-point operations; a bound is null where it
-    is unknown. `value` is an ability (in standard deviations) or a score (0 to 1).
+    is unknown. `value` is an ability (in standardised score units) or a score (0 to 1).
     """
     return snapshot.answer(
         """

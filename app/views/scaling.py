@@ -70,7 +70,10 @@ def show_fit(fit: pd.Series[float]) -> None:
     st.metric(
         "Slope per tenfold compute",
         number(fit["slope"]),
-        help=f"{meaning('slope')} An ability is in standard deviations, a score between 0 and 1.",
+        help=(
+            f"{meaning('slope')} An ability is in standardised score units, a score between "
+            "0 and 1."
+        ),
     )
     by_lineages = interval(fit["lineage_ci_low"], fit["lineage_ci_high"])
     st.markdown(f"95% interval by lineages:  \n**{by_lineages}**")
@@ -180,7 +183,7 @@ language = str(
         bind="query-params",
     )
 )
-unit = "standard deviations" if target.startswith("component_") else "0–1"
+unit = "standardised score units" if target.startswith("component_") else "0–1"
 points = marts.scaling_points(snapshot, panel_id, target, language)
 fit = fits_of_target.loc[languages].iloc[languages.index(language)]
 if len(points) < FEWEST_MODELS:

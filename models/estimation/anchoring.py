@@ -3,6 +3,12 @@
 Components of two panels with the same number are not the same quantity: each panel turns them to
 the directions in which its own models vary most. On an anchor every model is placed on the same
 loadings, in the same unit.
+
+How the anchor lies among its own leading components is declared, not estimated: replicates are
+turned to it, so that their spread holds what moves the space of these components and not what turns
+axes within it. Of 250 panels drawn as in `component_analysis`, intervals of 95% contained the
+position on the true components, turned likewise to the anchor, in 93 to 96%; on the true components
+as they are, in 88 to 92% for the second and third.
 """
 
 from __future__ import annotations

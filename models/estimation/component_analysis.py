@@ -3,6 +3,14 @@
 Models of one lineage are not independent, so that what is left out at a time is a lineage; the
 components are estimated anew without it. The jackknife serves panels with and without missing
 cells alike, and draws nothing at random.
+
+Of 1,000 panels drawn normal with the loadings and the lineages of the study's panel and of the two
+larger ones (12, 19 and 28 lineages of 1 to 12 models) and a correlation within lineages of 0, 0.5
+or 0.8, intervals of 95% contained the share of each of the first three components in 92 to 98%,
+their loadings in 94 to 95% and, of 250 panels, abilities on them in 92 to 96%. Without the scales
+they are made on, loadings of component 1 were contained in 90 to 94%; with the bias that the
+jackknife estimates taken off, shares in 89 to 95%. `python -m tests.statistics` says what holds
+today.
 """
 
 from __future__ import annotations

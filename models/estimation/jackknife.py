@@ -101,8 +101,7 @@ class Jackknife:
 
     def uncertainty(self, confidence: float = 0.95) -> Uncertainty:
         """From the replicates added so far; `confidence` is the coverage aimed at."""
-        count = self._plain.count
-        quantile = float(stdtrit(count - 1, (1.0 + confidence) / 2.0)) if count > 1 else np.nan
+        quantile = float(stdtrit(self._plain.count - 1, (1.0 + confidence) / 2.0))
         centre, margin = self._scaled.centre, quantile * self._scaled.standard_error()
         return Uncertainty(
             standard_error=self._plain.standard_error(),

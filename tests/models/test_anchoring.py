@@ -20,7 +20,7 @@ from models.estimation.anchoring import (
     tucker_congruence,
 )
 from models.estimation.component_analysis import ComponentAnalysis, analyse_components
-from models.estimation.missing_data import Moments
+from models.estimation.missing_data import Moments, conditional_scores, estimate_moments
 from models.estimation.principal_components import principal_components
 from tests.models.test_components import draw
 
@@ -121,6 +121,26 @@ def test_a_missing_cell_is_at_its_mean_given_the_others_in_its_own_panel(scores)
     spread = np.abs(anchor.weights[2]) / anchor.standard_deviation[2] * np.sqrt(left)
     np.testing.assert_allclose(anchored.uncertainty.missing[5], spread, rtol=1e-8)
     assert (np.delete(anchored.uncertainty.missing, 5, axis=0) == 0).all()
+
+
+def test_replicates_fill_missing_cells_by_the_moments_without_the_lineage(scores):
+    panel_scores = draw(np.random.default_rng(1), 40, 0.1)
+    analysis, reference = analysed(panel_scores), reference_of(analysed(scores[:20]), 2)
+    anchored = analyse_anchored(panel_scores, None, analysis, reference, ALL)
+    for index, name in enumerate(analysis.group_labels):
+        without = estimate_moments(panel_scores[name != LINEAGES])
+        anchor = reference.without[name]
+        filled = conditional_scores(panel_scores, without)
+        expected = (filled - anchor.mean) / anchor.standard_deviation @ anchor.weights
+        # Replicates stop at a tolerance.
+        np.testing.assert_allclose(anchored.replicates[index], expected, atol=1e-4)
+        moved = np.abs(
+            expected
+            - (conditional_scores(panel_scores, analysis.moments) - anchor.mean)
+            / anchor.standard_deviation
+            @ anchor.weights
+        )
+        assert moved.max() > 0.01
 
 
 def test_a_models_anchored_ability_is_the_same_in_every_panel_that_has_its_scores(scores):

@@ -88,6 +88,13 @@ SENTENCES = {
         " where panel_id = 'paper_35' and component_index = 1 and model_id = '{model}'",
         "'paper_35', 1,",
     ),
+    "assert_ability_errors_are_the_spread_of_replicates": (
+        "a standard error of an ability is doubled",
+        "update marts.fct_anchored_abilities set"
+        " estimation_standard_error = 2 * estimation_standard_error"
+        " where panel_id = 'all' and component_index = 2 and model_id = '{model}'",
+        "'all', 'anchored', 2, '{model}'",
+    ),
     "assert_ancestry_has_no_cycle": (
         "a model stands twice on the way to its root",
         "update intermediate.int_model_ancestry set is_cycle = true"

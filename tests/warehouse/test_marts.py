@@ -173,6 +173,13 @@ def test_correlations_equal_pandas_and_scipy(warehouse, panel_id):
         assert row.p_value == pytest.approx(witness.pvalue, rel=1e-8)
         assert row.pearson_ci_low == pytest.approx(interval.low, abs=1e-10)
         assert row.pearson_ci_high == pytest.approx(interval.high, abs=1e-10)
+        # Bonett and Wright 2000, Psychometrika 65:23-28, on ranks of SciPy.
+        rank_correlation = stats.spearmanr(*both.to_numpy().T).statistic
+        half_width = stats.norm.ppf(0.975) * np.sqrt(
+            (1 + rank_correlation**2 / 2) / (len(both) - 3)
+        )
+        expected = np.tanh(np.arctanh(rank_correlation) + half_width * np.array([-1, 1]))
+        assert (row.spearman_ci_low, row.spearman_ci_high) == pytest.approx(expected, abs=1e-10)
     np.testing.assert_allclose(
         pairs["q_value"], stats.false_discovery_control(pairs["p_value"]), rtol=1e-10
     )
