@@ -323,7 +323,8 @@ def test_gains_of_abilities_are_the_differences_of_anchored_abilities(warehouse)
 def test_effects_over_pairs_equal_means_over_units(warehouse):
     gains = warehouse.execute(
         "select lineage_id, developer, gain from marts.fct_paired_gains"
-        " where benchmark_id = 'niilc' and is_local_continuation and is_preferred and is_comparable and not is_suspect"
+        " where benchmark_id = 'niilc' and is_local_continuation and is_preferred"
+        " and is_comparable and not is_suspect"
     ).df()
     means = gains.groupby(["lineage_id", "developer"])["gain"].mean()
     without = [means.drop(one, level="lineage_id").mean() for one in set(gains["lineage_id"])]
