@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from models.estimation.errors import EstimationError
-from models.intermediate import int_principal_components
+from models.intermediate import int_paired_effects, int_principal_components
 
 
 def panel(
@@ -202,3 +202,46 @@ def test_a_score_that_is_no_number_is_named_with_its_panel():
     scores.loc[1, "score"] = np.inf
     with pytest.raises(EstimationError, match=r"panel 'p': row 0 has the score inf in column 'b1'"):
         components_of(scores, "p")
+
+
+def paired_values() -> pd.DataFrame:
+    generator = np.random.default_rng(1)
+    count = 8
+    return pd.DataFrame(
+        {
+            "estimand": ["gain"] * count + ["dose_response"] * count,
+            "target_kind": "benchmark",
+            "target": "b",
+            "model_id": [f"m{i}" for i in range(count)] * 2,
+            "lineage_id": [*"aabbccdd"] * 2,
+            "developer": [*"xyxyzzxy"] * 2,
+            "value": generator.normal(size=2 * count),
+            "dose": [np.nan] * count + list(generator.normal(size=count)),
+        }
+    )
+
+
+def test_paired_effects_are_the_same_in_whatever_order_values_come():
+    values = paired_values()
+    rows = int_paired_effects.paired_effects(values)
+    assert list(rows["estimand"]) == ["dose_response", "gain"]
+    assert rows["estimate"].iloc[1] == pytest.approx(
+        values[values["estimand"] == "gain"]
+        .groupby(["lineage_id", "developer"])["value"]
+        .mean()
+        .mean()
+    )
+    shuffled = values.sample(frac=1, random_state=2)
+    pd.testing.assert_frame_equal(int_paired_effects.paired_effects(shuffled), rows, rtol=1e-12)
+
+
+def test_no_paired_values_make_an_empty_table_of_the_same_columns():
+    rows = int_paired_effects.paired_effects(paired_values().iloc[:0])
+    assert {name: str(kind) for name, kind in rows.dtypes.items()} == int_paired_effects.COLUMNS
+
+
+def test_a_paired_value_that_is_no_number_is_named():
+    values = paired_values()
+    values.loc[3, "value"] = np.inf
+    with pytest.raises(EstimationError, match="gain benchmark b: pair 3: its value inf"):
+        int_paired_effects.paired_effects(values)

@@ -278,6 +278,67 @@ def test_intervals_of_scores_equal_scipys_wilson_intervals(warehouse):
         assert (low, high) == pytest.approx((interval.low, interval.high), abs=1e-12)
 
 
+def test_gains_of_abilities_are_the_differences_of_anchored_abilities(warehouse):
+    # On the panel that is of one source: pairs all of whose gains are from there.
+    gains = warehouse.execute(
+        """
+        with single_source as (
+            select distinct source_ref from marts.fct_panel_scores where panel_id = 'complete'
+        ),
+
+        pairs as (
+            select model_id, ancestor_model_id
+            from marts.fct_paired_gains
+            where is_local_continuation and is_preferred and is_comparable
+            group by model_id, ancestor_model_id
+            having count(*) = 19
+                and bool_and(source_ref in (select source_ref from single_source))
+        )
+
+        select
+            paired_values.value as gain,
+            children.ability - ancestors.ability as difference
+        from pairs
+        inner join intermediate.int_paired_values as paired_values
+            on
+                pairs.model_id = paired_values.model_id
+                and paired_values.estimand = 'gain'
+                and paired_values.target_kind = 'anchored'
+        inner join marts.fct_anchored_abilities as children
+            on
+                pairs.model_id = children.model_id
+                and children.panel_id = 'complete'
+                and paired_values.target = 'anchored_' || children.component_index
+        inner join marts.fct_anchored_abilities as ancestors
+            on
+                pairs.ancestor_model_id = ancestors.model_id
+                and ancestors.panel_id = 'complete'
+                and children.component_index = ancestors.component_index
+        """
+    ).df()
+    assert len(gains) >= 3 * 10
+    np.testing.assert_allclose(gains["gain"], gains["difference"], atol=1e-10)
+
+
+def test_effects_over_pairs_equal_means_over_units(warehouse):
+    gains = warehouse.execute(
+        "select lineage_id, developer, gain from marts.fct_paired_gains"
+        " where benchmark_id = 'niilc' and is_local_continuation and is_preferred"
+        " and is_comparable and not is_suspect"
+    ).df()
+    means = gains.groupby(["lineage_id", "developer"])["gain"].mean()
+    without = [means.drop(one, level="lineage_id").mean() for one in set(gains["lineage_id"])]
+    count = len(without)
+    variance = (count - 1) / count * ((without - np.mean(without)) ** 2).sum()
+    row = warehouse.execute(
+        "select pair_count, unit_count, lineage_count, estimate, lineage_standard_error"
+        " from marts.fct_paired_effects where estimand = 'gain' and target = 'niilc'"
+    ).fetchone()
+    assert row == pytest.approx(
+        (len(gains), len(means), count, means.mean(), np.sqrt(variance)), abs=1e-10
+    )
+
+
 def test_squad2_metrics_are_kept_apart(warehouse):
     metrics = dict(
         warehouse.execute(
