@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Integers = NDArray[np.intp]
 
-RIDGES = (0.003, 0.01, 0.03, 0.1)
+RIDGES = (0.01, 0.03, 0.1)
 """Ridges that are tried, in variances of a benchmark."""
 
 
