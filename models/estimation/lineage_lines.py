@@ -106,7 +106,7 @@ def bound_quantiles(
     """(...) multiple of the standard errors to go out from both ends of an identified set.
 
     The slope itself, wherever in the set it is, is then covered as often as `confidence` says
-    (Imbens and Manski 2004, Econometrica 72(6):1845-1857, equation 7; with Student's t for the
+    (Imbens and Manski 2004, Econometrica 72(6):1845-1857; with Student's t for the
     normal distribution, since errors are over few lineages). It is the two-sided quantile for a set
     of no `width`, and falls to the one-sided one as the set gets wide. `standard_error` is the
     larger one of the two ends.

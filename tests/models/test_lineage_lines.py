@@ -61,7 +61,7 @@ def test_intervals_of_bounds_go_from_two_sided_to_one_sided():
     found = bound_quantiles(width, error, np.full(4, 11))
     assert found[0] == pytest.approx(stats.t.ppf(0.975, 10))
     assert found[2] == pytest.approx(stats.t.ppf(0.95, 10))
-    # Equation 7 of Imbens and Manski, of which it is the root.
+    # What Imbens and Manski define it by.
     covered = stats.t.cdf(found[1] + 1.0, 10) - stats.t.cdf(-found[1], 10)
     assert covered == pytest.approx(0.95)
     assert np.isnan(found[3])
