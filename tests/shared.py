@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
@@ -35,3 +37,15 @@ def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
             make(folder)
             is_made.touch()
     return folder
+
+
+def left_by_a_kill(path: Path) -> Path:
+    """What a process leaves beside `path` that is killed while it writes it."""
+    killed = (
+        "import os, pathlib, signal, sys; from warehouse.whole_files import whole_file\n"
+        "with whole_file(pathlib.Path(sys.argv[1])) as written:\n"
+        "    written.write_text('half'); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", killed, str(path)], check=False, timeout=60)
+    (left,) = path.parent.glob(f".{path.name}.*.tmp")
+    return left

@@ -30,7 +30,7 @@ from typing import IO, TYPE_CHECKING, Literal, TypeAlias, TypedDict
 
 from warehouse import errors
 from warehouse.errors import QueryError
-from warehouse.whole_files import whole_file
+from warehouse.whole_files import clean_up, whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -88,6 +88,7 @@ class Request(TypedDict):
     spill: str
     spill_bytes: int
     spill_folder: str
+    place: str
     thread_count: int | None
     files: list[str]
     """Files and folders that the statement may read."""
@@ -158,8 +159,12 @@ def write_parquet(
     """
     try:
         _check_replaceable(path)
+        clean_up(path.parent)
         with whole_file(path) as written, written.open("xb") as file:
-            with asked(statement, "parquet", limits, files=files, into=file.fileno()) as answer:
+            place = str(path)
+            with asked(
+                statement, "parquet", limits, files=files, into=file.fileno(), place=place
+            ) as answer:
                 outcome = answer.outcome()
             # What may have come there in the meantime.
             _check_replaceable(path)
@@ -195,11 +200,13 @@ def asked(
     warehouse: Path | None = None,
     raw_store: Path | None = None,
     into: int | None = None,
+    place: str = "the answer",
 ) -> Iterator[Answer]:
     """The answer to a statement, while it is being written; the process is gone at the end.
 
-    With `into`, an open file's descriptor, the answer goes there and not through the caller. On
-    Linux the process also ends with the thread that asked, which therefore has to read it all.
+    With `into`, an open file's descriptor, the answer goes there and not through the caller; errors
+    call it `place`. On Linux the process also ends with the thread that asked, which therefore has
+    to read it all.
 
     Raises:
         QueryError: a limit is no size, or the statement is no text.
@@ -214,6 +221,7 @@ def asked(
         spill=limits.spill,
         spill_bytes=_bytes(limits.spill),
         spill_folder="",
+        place=place,
         thread_count=limits.thread_count,
         files=[str(file.resolve()) for file in files],
         warehouse=None if warehouse is None else str(warehouse),

@@ -72,7 +72,8 @@ def main() -> None:
         said = {"error": QueryError.__name__, "message": message}
     except OSError as error:
         # The reader has gone, or the disk of a Parquet file is full.
-        said = {"error": QueryError.__name__, "message": f"the answer cannot be written: {error}"}
+        message = f"{request['place']} cannot be written: {error.strerror or error}"
+        said = {"error": QueryError.__name__, "message": message}
     outcome.write(json.dumps(said).encode())
     outcome.flush()
     # Not `return`: threads of DuckDB may be at work, and closing would wait for them.

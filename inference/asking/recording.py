@@ -16,7 +16,7 @@ from inference.asking.client import SEEING_SECONDS, Answer, Failure
 from inference.errors import EndpointError, ModelChangedError, RecordingError
 from warehouse.errors import WarehouseError
 from warehouse.shard_files import SCHEMAS, write_shard
-from warehouse.whole_files import whole_file
+from warehouse.whole_files import clean_up, whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -215,6 +215,7 @@ class Recorder:
         self._number += 1
         try:
             self.unconfirmed.mkdir(exist_ok=True)
+            clean_up(self.unconfirmed)
             with whole_file(path) as temporary:
                 pq.write_table(table, temporary, compression="zstd")
         except (OSError, WarehouseError) as error:

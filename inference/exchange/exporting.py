@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from warehouse.errors import QueryError
-from warehouse.whole_files import whole_file
+from warehouse.whole_files import clean_up, whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -123,6 +123,7 @@ def _exported(connection: duckdb.DuckDBPyConnection, run_id: str, folder: Path) 
         raise QueryError(f"nothing of the run {run_id!r} has been answered yet")
     moment = answered_at.isoformat(timespec="microseconds").replace(":", "-")
     folder.mkdir(parents=True, exist_ok=True)
+    clean_up(folder)
     counts: dict[str, int] = {}
     taken: set[str] = set()
     for score in scores:

@@ -23,7 +23,7 @@ from urllib3.exceptions import HTTPError
 from inference.errors import BenchmarkFileError
 from inference.planning.files import sha256_of, verified
 from inference.planning.sources import UNPINNED
-from warehouse.whole_files import publish, whole_file
+from warehouse.whole_files import clean_up, publish, whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -179,6 +179,7 @@ def _download(url: str, path: Path, sha256: str) -> bool:
 def _keep(source: Path, path: Path, sha256: str, where: str) -> None:
     """Copy `source`, unpacked if it is packed with xz, to `path`, if its hash is right."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    clean_up(path.parent)
     digest = hashlib.sha256()
     opened = lzma.open if source.suffix == ".xz" and path.suffix != ".xz" else open
     try:

@@ -45,7 +45,10 @@ async def _connected(
                 f"http://127.0.0.1:{port}/_stcore/stream", max_msg_size=0
             )
         except aiohttp.ClientError:
-            if time.monotonic() > deadline or os.getppid() != server:
+            if os.getppid() != server:
+                # It was killed: there is nobody to visit, and nothing to say of it.
+                sys.exit(1)
+            if time.monotonic() > deadline:
                 raise
             await asyncio.sleep(0.1)
 

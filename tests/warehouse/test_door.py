@@ -20,7 +20,7 @@ import pyarrow as pa
 import pytest
 
 from tests.warehouse import hostile_statements
-from warehouse.door import Limits, asked, read
+from warehouse.door import Limits, asked, read, write_parquet
 from warehouse.errors import QueryError, WarehouseMissingError
 from warehouse.landlock import forbid_writing
 
@@ -391,3 +391,15 @@ for attempt in (
     assert result.stdout.split() == ["refused"] * 7, result.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["own", "there"]
     assert (tmp_path / "there").read_text() == "as it was"
+
+
+def test_a_full_disk_names_the_parquet_file(folder, tmp_path, monkeypatch) -> None:
+    # A disk that takes no byte; the temporary file beside it is there all the same.
+    path, opened = tmp_path / "scores.parquet", Path.open
+
+    def full(self, mode, *more, **named):
+        return opened(Path("/dev/full") if mode == "xb" else self, mode.replace("x", "w"))
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(QueryError, match=r"scores\.parquet cannot be written: No space left"):
+        write_parquet("select * from range(1000)", path)

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.cli import main
+from tests.shared import left_by_a_kill
 from warehouse.outside_text import visible_lines
 from warehouse.query import write_answer
 
@@ -197,6 +198,14 @@ def test_parquet_replaces_a_parquet_file_and_says_so(evalwh, tmp_path) -> None:
     result = evalwh("from scores", "--parquet", str(path))
     assert result.output == f"3 rows are in {path}, in place of those that were there\n"
     assert duckdb.sql(f"select count(*) from '{path}'").fetchall() == [(3,)]
+
+
+def test_what_a_kill_left_beside_a_parquet_file_is_taken_away(evalwh, tmp_path) -> None:
+    path = tmp_path / "scores.parquet"
+    left = left_by_a_kill(path)
+    evalwh("from scores", "--parquet", str(path))
+    assert path.exists()
+    assert not left.exists()
 
 
 @pytest.mark.parametrize(

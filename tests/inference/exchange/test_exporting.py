@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from app.cli import main
 from inference.exchange.exporting import export_samples
 from tests.conftest import LOGGED_ELSEWHERE
+from tests.shared import left_by_a_kill
 from warehouse.errors import QueryError
 
 if TYPE_CHECKING:
@@ -184,3 +185,10 @@ def test_a_damaged_block_is_said_to_be_unreadable(tmp_path):
     ):
         export_samples(Damaged(), "some run", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_what_a_killed_export_left_is_taken_away(typed, built_warehouse, tmp_path):
+    left = left_by_a_kill(tmp_path / "samples_mmlu.jsonl")
+    ((run_id,),) = ask(built_warehouse, "select min(run_id) from marts.fct_run_scores")
+    assert typed("export", run_id, str(tmp_path)).exit_code == 0
+    assert not left.exists()

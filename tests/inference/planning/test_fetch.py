@@ -15,6 +15,7 @@ from inference.errors import BenchmarkFileError
 from inference.planning.declarations import read_benchmark
 from inference.planning.fetch import fetch
 from inference.planning.sources import UNPINNED, Source, StandIn
+from tests.shared import left_by_a_kill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -192,6 +193,8 @@ def test_a_stand_in_is_taken_when_there_is_nothing_else_and_says_so(tmp_path):
     mirror = tmp_path / "mirror"
     (mirror / "b").mkdir(parents=True)
     (mirror / "b" / "other.json").write_bytes(CONTENT)
+    (tmp_path / "cache" / "b").mkdir(parents=True)
+    left = left_by_a_kill(tmp_path / "cache" / "b" / "other.json")
     declared = benchmark(
         url="http://127.0.0.1:9/never",
         sha256="0" * 64,
@@ -199,6 +202,7 @@ def test_a_stand_in_is_taken_when_there_is_nothing_else_and_says_so(tmp_path):
     )
     (fetched,) = fetch(declared, tmp_path / "cache", str(mirror))
     assert fetched.departure == "half of the items"
+    assert not left.exists()
     (again,) = fetch(declared, tmp_path / "cache", str(mirror))
     assert not again.is_new
 
