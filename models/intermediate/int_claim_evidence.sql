@@ -48,7 +48,7 @@ methods as (
         ('correlation', 'models', true, false),
         ('loading', 'lineages', true, true),
         ('paired', 'pairs', true, true)
-    ) as methods (evidence, method, is_required, is_primary)
+    ) as voting (evidence, method, is_required, is_primary)
 ),
 
 -- What is asked has a row whether or not it could be estimated.
@@ -107,7 +107,8 @@ estimates as (
     from predictions
     where
         quantity = 'errors'
-        and predictor = case budget_language when 'total' then 'total_compute' else 'local_compute' end
+        and predictor
+        = case budget_language when 'total' then 'total_compute' else 'local_compute' end
 
     union all
 
@@ -116,8 +117,12 @@ estimates as (
         'correlation' as evidence,
         correlations.panel_id,
         'benchmark' as target_kind,
-        case when is_turned then benchmark_id_2 else benchmark_id_1 end as target,
-        case when is_turned then benchmark_id_1 else benchmark_id_2 end as on_what,
+        case
+            when turns.is_turned then correlations.benchmark_id_2 else correlations.benchmark_id_1
+        end as target,
+        case
+            when turns.is_turned then correlations.benchmark_id_1 else correlations.benchmark_id_2
+        end as on_what,
         methods.method,
         correlations.pearson as estimate,
         case methods.method

@@ -147,7 +147,7 @@ def correlation_estimates(scores: Floats, lineage_ids: NDArray[np.str_]) -> list
     by_models = np.tanh(np.arctanh(pearson) + np.array([-margin, margin]))
     return [
         Estimate("lineages", pearson, low, high, np.nan),
-        Estimate("models", pearson, *map(float, by_models), np.nan),
+        Estimate("models", pearson, float(by_models[0]), float(by_models[1]), np.nan),
     ]
 
 

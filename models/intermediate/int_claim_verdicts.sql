@@ -36,7 +36,7 @@ final as (
             else 'cannot be told'
         end as verdict,
         string_agg('part ' || part_index || ': ' || doubts, '; ' order by part_index asc)
-            filter (where doubts is not null) as doubts
+        filter (where doubts is not null) as doubts
     from parts
     group by claim_id, panel_id, left_out_kind, left_out_id
 )

@@ -30,8 +30,10 @@ estimates as (
 
     select
         evidence.* replace (
-            case when without_one.method is null then evidence.estimate else without_one.estimate end
-                as estimate,
+            case
+                when without_one.method is null then evidence.estimate
+                else without_one.estimate
+            end as estimate,
             case when without_one.method is null then evidence.ci_low else without_one.ci_low end
                 as ci_low,
             case when without_one.method is null then evidence.ci_high else without_one.ci_high end
@@ -59,7 +61,25 @@ estimates as (
 -- Fewer than two lineages' worth of evidence is none, whatever its interval.
 final as (
     select
-        *,
+        claim_id,
+        panel_id,
+        part_index,
+        evidence,
+        method,
+        is_required,
+        is_primary,
+        target_kind,
+        target,
+        on_what,
+        region_low,
+        region_high,
+        estimate,
+        ci_low,
+        ci_high,
+        lineage_count,
+        effective_lineage_count,
+        left_out_kind,
+        left_out_id,
         case
             when effective_lineage_count < 2 then 'open'
             -- Worse than the mean of the other lineages: nothing was learned that holds there.

@@ -3,7 +3,7 @@
     mean m with |score - m| <= z sqrt(m (1 - m) / n). It stays within [0, 1] and does not collapse
     at 0 and 1. `side` is '-' or '+'; z is `quantile`, or that of a 95% interval. Null where there
     is no count, which least() and greatest() would pass over. -#}
-{%- set z = quantile or var('z_95') -%}
+{%- set z = quantile or var('z_95') %}
     case when {{ score }} is not null and {{ item_count }} > 0 then least(1, greatest(0, (
         {{ score }} + power({{ z }}, 2) / (2 * {{ item_count }})
         {{ side }} {{ z }} * sqrt(
