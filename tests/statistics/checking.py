@@ -196,4 +196,4 @@ def _promise_text(promise: Promise | None) -> str:
         return "-"
     if promise.lowest == promise.highest:
         return f"{promise.lowest:.2f}"
-    return f"{promise.lowest:.2f}-{promise.highest:.2f}"
+    return f"{promise.lowest:.3g}-{promise.highest:.3g}"
