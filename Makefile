@@ -26,10 +26,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help run build app test test-fast test-faults test-sglang check docs figure records lock clean
+.PHONY: help run build app test test-fast test-faults test-statistics test-sglang check docs figure \
+	findings records lock clean
 
 help: ## List these verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 
 run: build ## Install, build the warehouse and print the report
 	@echo
@@ -58,6 +59,11 @@ test-fast: $(DEV) ## Run the tests that take less than a second each: under a mi
 test-faults: $(DEV) ## Kill, fill, damage and double everything, and count what is lost: about 20 minutes
 	@$(BIN)/python -m tests.faults --workers $(WORKERS)
 
+# One thread each: the matrices are small, and there is a worker for each core.
+test-statistics: $(DEV) ## Simulate how often every interval holds the truth: about 15 minutes
+	@test -e "$(WAREHOUSE)" || $(MAKE) --no-print-directory build
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.statistics --workers $(WORKERS)
+
 test-sglang: $(DEV) ## Set up a real SGLang server on the CPU and test against it
 	@bash tests/sglang/environment.sh $(SGLANG)
 	@EVALWH_SGLANG_PYTHON=$(SGLANG)/bin/python $(BIN)/pytest tests/sglang
@@ -82,6 +88,10 @@ docs: $(DEV) ## Write the documentation: of every table into one HTML file, of t
 figure: $(DEV) ## Draw the README's figure anew from the marts
 	@test -e "$(WAREHOUSE)" || $(MAKE) --no-print-directory build
 	@$(BIN)/python -m app.figure analyses/japanese_ability_and_compute.svg
+
+findings: $(DEV) ## Write the README's verdicts anew from the marts
+	@test -e "$(WAREHOUSE)" || $(MAKE) --no-print-directory build
+	@$(BIN)/python -m app.findings README.md
 
 records: $(CORE) ## Write what dbt is told of the raw store anew, from warehouse/records.py
 	@$(BIN)/python -m warehouse.record_docs

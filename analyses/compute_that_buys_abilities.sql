@@ -1,7 +1,10 @@
 -- How do abilities grow with the compute spent on each language? The study's claim: Japanese
 -- compute goes with the component that Japanese benchmarks lead, English compute with the general
--- one. Slopes are in units of ability per tenfold compute. Models of one lineage share their data,
--- so that the interval over lineages is the honest one, though rough itself with few lineages.
+-- one. Slopes are per tenfold compute: of anchored abilities in standard deviations over the
+-- reference panel, which panels can be compared by; of a panel's own components in its own units.
+-- Models of one lineage share their data, so that the intervals over lineages are the honest ones:
+-- of a jackknife, of CR2, and of comparisons within lineages only. Where fewer than two equal
+-- lineages would tell the slope as well, none of them supports a claim.
 -- `dbt show` prints six columns; they hold the answer, the rest is there for `--output json`.
 with
 
@@ -19,6 +22,16 @@ lineage_jackknife as (
     where method = 'ols_lineage_jackknife'
 ),
 
+lineage_cr2 as (
+    select * from fits
+    where method = 'ols_lineage_cr2'
+),
+
+within_lineages as (
+    select * from fits
+    where method = 'lineage_fixed_effects'
+),
+
 final as (
     select
         least_squares.panel_id,
@@ -32,6 +45,15 @@ final as (
             'lineage_jackknife.slope_ci_low',
             'lineage_jackknife.slope_ci_high'
         ) }} as slope_over_lineages,
+        round(least_squares.effective_lineage_count, 1) as effective_lineage_count,
+        {{ interval_text(
+            'lineage_cr2.slope', 'lineage_cr2.slope_ci_low', 'lineage_cr2.slope_ci_high'
+        ) }} as slope_by_cr2,
+        {{ interval_text(
+            'within_lineages.slope',
+            'within_lineages.slope_ci_low',
+            'within_lineages.slope_ci_high'
+        ) }} as slope_within_lineages,
         least_squares.model_count,
         least_squares.lineage_count,
         least_squares.slope,
@@ -41,17 +63,28 @@ final as (
         lineage_jackknife.slope_ci_high as slope_lineage_ci_high,
         least_squares.pearson,
         least_squares.p_value,
-        lineage_jackknife.p_value as lineage_p_value
+        lineage_jackknife.p_value as lineage_p_value,
+        lineage_jackknife.q_value as lineage_q_value
     from least_squares
     inner join lineage_jackknife
         on
             least_squares.panel_id = lineage_jackknife.panel_id
             and least_squares.target = lineage_jackknife.target
             and least_squares.budget_language = lineage_jackknife.budget_language
+    inner join lineage_cr2
+        on
+            least_squares.panel_id = lineage_cr2.panel_id
+            and least_squares.target = lineage_cr2.target
+            and least_squares.budget_language = lineage_cr2.budget_language
+    inner join within_lineages
+        on
+            least_squares.panel_id = within_lineages.panel_id
+            and least_squares.target = within_lineages.target
+            and least_squares.budget_language = within_lineages.budget_language
     where
-        least_squares.target in ('component_1', 'component_2')
+        least_squares.target in ('component_1', 'component_2', 'anchored_1', 'anchored_2')
         and least_squares.budget_language in ('ja', 'en', 'total')
 )
 
 select * from final
-order by panel_id, target, budget_language
+order by target, budget_language, panel_id

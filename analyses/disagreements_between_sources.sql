@@ -1,7 +1,7 @@
 -- Where do published sources disagree about the same model, benchmark and metric? Differences
 -- beyond what rounding to three decimals can explain, the largest first. Both scores were measured
 -- on the same items, so a difference is not sampling error but another run, prompt or scorer;
--- zeros against good scores are failures of the answer format.
+-- zeros against good scores are failures of the answer format (is_suspect).
 -- `dbt show` prints six columns; they hold the answer, the rest is there for `--output json`.
 with
 

@@ -124,12 +124,23 @@ def sql(
 
 
 @main.command()
-def report() -> None:
+@click.option(
+    "--markdown",
+    "is_markdown",
+    is_flag=True,
+    help="The study's claims with their verdicts and all evidence, as Markdown.",
+)
+def report(is_markdown: bool) -> None:
     """Print what the warehouse says, on one screen."""
+    import app.findings
     import app.report
+    from app.snapshot import open_snapshot
 
     with commands.errors_as_messages():
-        app.report.main()
+        if is_markdown:
+            commands.echo(app.findings.findings_report(open_snapshot()))
+        else:
+            app.report.main()
 
 
 @main.command()

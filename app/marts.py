@@ -97,10 +97,46 @@ def panels(snapshot: Answering) -> pd.DataFrame:
     return snapshot.answer(
         """
         select panel_id, description, model_count, lineage_count, benchmark_count,
-            missing_cell_count
+            missing_cell_count, suspect_cell_count
         from marts.dim_panels
         order by model_count, panel_id
         """,
+    )
+
+
+def claims(snapshot: Answering) -> pd.DataFrame:
+    """The claims in their order, with the verdict of each panel, the smallest panel first.
+
+    `doubts` names the required methods that do not vote for the claim; null if all do.
+    """
+    return snapshot.answer(
+        """
+        select claims.claim_id, claims.claim, claims.source, claims.counterpart_claim_id,
+            claims.panel_id, claims.verdict, claims.doubts
+        from marts.fct_claims as claims
+        inner join marts.dim_panels as panels on claims.panel_id = panels.panel_id
+        order by claims.claim_order, panels.model_count, panels.panel_id
+        """,
+    )
+
+
+def claim_evidence(snapshot: Answering, panel_id: str) -> pd.DataFrame:
+    """What each method says of each part of each claim on one panel, the primary ones first."""
+    return snapshot.answer(
+        """
+        select evidence.claim_id, evidence.part_index, evidence.method, evidence.target,
+            evidence.on_what, evidence.estimate, evidence.ci_low, evidence.ci_high,
+            evidence.lineage_count::double as lineage_count, evidence.effective_lineage_count,
+            evidence.is_required,
+            evidence.is_primary, evidence.vote
+        from marts.fct_claim_evidence as evidence
+        inner join marts.fct_claims as claims
+            on evidence.claim_id = claims.claim_id and evidence.panel_id = claims.panel_id
+        where evidence.panel_id = ?
+        order by claims.claim_order, evidence.part_index, evidence.is_primary desc,
+            evidence.is_required desc, evidence.method desc
+        """,
+        panel_id,
     )
 
 
@@ -157,13 +193,15 @@ def preferred_scores(snapshot: Answering) -> pd.DataFrame:
 def score_sources(snapshot: Answering, model_id: str, benchmark_id: str) -> pd.DataFrame:
     """Every source of one model's score on one benchmark, the preferred one first.
 
-    Nulls as in `preferred_scores`; `unscored_count` is null where the source does not say.
+    None is preferred where all are suspect; `suspect_reason` is null for one that is not. Other
+    nulls as in `preferred_scores`; `unscored_count` is null where the source does not say.
     """
     return snapshot.answer(
         """
         select is_preferred, score, standard_error, standard_error_method, ci_low, ci_high,
-            metric, is_comparable, item_count, unscored_count, score_source, source_repo,
-            source_file, source_ref, source_date, licence, attribution, note
+            is_suspect, suspect_reason, metric, is_comparable, item_count, unscored_count,
+            score_source, source_repo, source_file, source_ref, source_date, licence,
+            attribution, note
         from marts.fct_benchmark_scores
         where model_id = ? and benchmark_id = ?
         order by is_preferred desc, source_date desc, source_ref
@@ -288,7 +326,7 @@ def pair_scores(
 def component_variances(snapshot: Answering, panel_id: str) -> pd.DataFrame:
     """Share of the variance each component explains (0 to 1), with its 95% interval.
 
-    The interval is null where it cannot be computed.
+    The interval is null where it cannot be computed or the component is not stable.
     """
     return snapshot.answer(
         """
@@ -305,7 +343,7 @@ def component_variances(snapshot: Answering, panel_id: str) -> pd.DataFrame:
 def component_loadings(snapshot: Answering, panel_id: str, component_index: int) -> pd.DataFrame:
     """Loadings of one component (correlations of benchmark and component), the largest first.
 
-    The 95% interval is null where it cannot be computed.
+    The 95% interval is null where it cannot be computed or the component is not stable.
     """
     return snapshot.answer(
         """
@@ -326,8 +364,9 @@ def component_loadings(snapshot: Answering, panel_id: str, component_index: int)
 def model_abilities(snapshot: Answering, panel_id: str, component_index: int) -> pd.DataFrame:
     """Abilities of the panel's models on one component, the largest first.
 
-    An ability is in standard deviations of the benchmarks; its standard error is null where it
-    cannot be computed. `missing_standard_error` is 0 for a model with a score on every benchmark.
+    An ability is in standardised score units; its standard error is null where it cannot be
+    computed or the component is not stable. `missing_standard_error` is 0 for a model with a score
+    on every benchmark.
     """
     return snapshot.answer(
         """
@@ -348,7 +387,7 @@ def model_abilities(snapshot: Answering, panel_id: str, component_index: int) ->
 
 
 def scaling_fits(snapshot: Answering, panel_id: str) -> pd.DataFrame:
-    """Slopes of every target on every language's compute, one row for both methods together.
+    """Slopes of every target on every language's compute, by least squares.
 
     A slope is the change of the value per tenfold compute. `ols` takes models as independent,
     `lineage` whole lineages. Estimates are null where models or lineages are too few.
@@ -362,7 +401,8 @@ def scaling_fits(snapshot: Answering, panel_id: str) -> pd.DataFrame:
             ols.p_value as ols_p_value, ols.q_value as ols_q_value,
             jackknife.slope_ci_low as lineage_ci_low, jackknife.slope_ci_high as lineage_ci_high,
             jackknife.p_value as lineage_p_value, jackknife.q_value as lineage_q_value,
-            ols.pearson, ols.r_squared, ols.residual_standard_deviation
+            ols.effective_lineage_count, ols.pearson, ols.r_squared,
+            ols.residual_standard_deviation
         from marts.fct_scaling_fits as ols
         left join marts.fct_scaling_fits as jackknife
             on ols.panel_id = jackknife.panel_id
@@ -377,13 +417,37 @@ def scaling_fits(snapshot: Answering, panel_id: str) -> pd.DataFrame:
     )
 
 
+def scaling_methods(
+    snapshot: Answering, panel_id: str, target: str, budget_language: str
+) -> pd.DataFrame:
+    """The slope of one line by every method, a row each.
+
+    `effective_lineage_count` says how many equal lineages would tell the slope as well.
+    """
+    return snapshot.answer(
+        """
+        select
+            method, slope, slope_ci_low, slope_ci_high, p_value, q_value, degrees_of_freedom,
+            model_count, lineage_count, effective_lineage_count, largest_lineage_leverage,
+            intra_lineage_correlation
+        from marts.fct_scaling_fits
+        where panel_id = ? and target = ? and budget_language = ?
+        order by method
+        """,
+        panel_id,
+        target,
+        budget_language,
+    )
+
+
 def scaling_points(
     snapshot: Answering, panel_id: str, target: str, budget_language: str
 ) -> pd.DataFrame:
     """The models a scaling line is fitted to, with the bounds of their compute.
 
     `train_flop` and its bounds are counts of floating-point operations; a bound is null where it
-    is unknown. `value` is an ability (in standard deviations) or a score (0 to 1).
+    is unknown. `value` is an ability on the panel's own component (in standardised score units), an
+    anchored one (in standard deviations over the reference panel) or a score (0 to 1).
     """
     return snapshot.answer(
         """

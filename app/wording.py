@@ -36,6 +36,22 @@ TRAINING_TYPE_NAMES: Final = {
 }
 """How a model's weights came about."""
 
+METHOD_NAMES: Final = {
+    "ols": "least squares, by models",
+    "ols_lineage_jackknife": "least squares, by lineages (jackknife)",
+    "ols_lineage_cr2": "least squares, by lineages (CR2)",
+    "lineage_fixed_effects": "within lineages",
+    "lineage_random_intercepts": "lineages at random levels",
+}
+"""How a slope and its interval are estimated, in the order in which they are listed."""
+
+TARGET_UNITS: Final = {
+    "component": "standardised score units",
+    "anchored": "standard deviations over the reference panel",
+    "benchmark": "0–1",
+}
+"""The unit of what a scaling line predicts."""
+
 UNKNOWN: Final = "–"
 """What is shown for a null."""
 
@@ -129,6 +145,8 @@ def target_name(target_kind: str, target: str, benchmark_names: dict[str, str]) 
     """Name of what a scaling line predicts: "ability on component 1", "score on MMLU"."""
     if target_kind == "component":
         return f"ability on component {target.removeprefix('component_')}"
+    if target_kind == "anchored":
+        return f"ability on the reference's component {target.removeprefix('anchored_')}"
     return f"score on {benchmark_names.get(target, target)}"
 
 

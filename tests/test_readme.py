@@ -10,6 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli import main
+from app.findings import BEGINNING, END, with_findings
+from app.snapshot import open_snapshot
 from tests.dbt_project import REPOSITORY
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ CONSOLES = {
 
 def test_there_are_queries_to_copy() -> None:
     assert {name: len(found) for name, found in CONSOLES.items()} == {
-        "README.md": 3,
+        "README.md": 2,
         "overview.md": 2,
     }
 
@@ -53,57 +55,20 @@ def test_a_query_prints_what_the_readme_shows(
     assert [line.rstrip() for line in result.output.splitlines()] == output.splitlines()
 
 
-FIGURES = {
-    "{:.3f}": "select pearson from marts.fct_benchmark_correlations where panel_id = 'paper_35'"
-    " and (benchmark_id_1, benchmark_id_2)"
-    " in (('mmlu', 'jmmlu'), ('gsm8k', 'mgsm_ja'), ('humaneval', 'jhumaneval'))",
-    "{:.4f}": "select explained_variance_ratio from marts.fct_component_variances"
-    " where panel_id = 'paper_35' and component_index <= 4",
-    "{:.2f}": "select unnest([slope, slope_ci_low, slope_ci_high])"
-    " from marts.fct_scaling_fits where target = 'component_2' and budget_language = 'ja'"
-    " and (panel_id, method) in (('paper_35', 'ols'), ('paper_35', 'ols_lineage_jackknife'))"
-    " union all select unnest([slope_ci_low, slope_ci_high])"
-    " from marts.fct_scaling_fits where target = 'component_2' and budget_language = 'ja'"
-    " and panel_id = 'complete' and method = 'ols_lineage_jackknife'",
-}
+def test_what_was_found_is_what_the_marts_say(
+    built_warehouse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVALWH_WAREHOUSE", str(built_warehouse))
+    assert with_findings(README, open_snapshot()) == README, "run `make findings`"
 
 
-@pytest.mark.parametrize("form", FIGURES)
-def test_figures_in_the_text_are_those_of_the_marts(form: str, built_warehouse: Path) -> None:
-    with duckdb.connect(str(built_warehouse), read_only=True) as connection:
-        values = [value for (value,) in connection.execute(FIGURES[form]).fetchall()]
-    assert len(values) in (3, 4, 8)
-    for value in values:
-        assert re.search(rf"(?<![\d.]){re.escape(form.format(value))}(?!\d)", README), value
-
-
-WORDS = dict(
-    enumerate("none one two three four five six seven eight nine ten eleven".split())  # noqa: SIM905
-)
-
-
-def test_counts_in_words_are_those_of_the_marts(built_warehouse: Path) -> None:
-    points = (
-        "from marts.fct_scaling_points where target = 'component_2' and budget_language = 'ja'"
-        " and panel_id = ?"
-    )
-    with duckdb.connect(str(built_warehouse), read_only=True) as connection:
-
-        def counts(what: str, panel_id: str) -> tuple:
-            return connection.execute(f"select {what} {points}", [panel_id]).fetchone()
-
-        llama, models, lineages = counts(
-            "count(*) filter (where lineage_id = 'Llama 2'), count(*), count(distinct lineage_id)",
-            "paper_35",
-        )
-        more_models, more_lineages = counts("count(*), count(distinct lineage_id)", "complete")
-    text = " ".join(README.split())
-    assert (
-        f"{WORDS[llama]} of the {WORDS[models]} models with known Japanese compute descend from"
-        " Llama 2"
-    ) in text
-    assert f"which {WORDS[lineages]} lineages cannot narrow" in text
-    assert f"on the {more_models} models of {WORDS[more_lineages]} lineages in `complete`" in text
+def test_what_is_no_readme_gets_no_findings(
+    built_warehouse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVALWH_WAREHOUSE", str(built_warehouse))
+    for text in ("nothing", BEGINNING, f"{END}\n{BEGINNING}"):
+        with pytest.raises(ValueError, match="needs a line"):
+            with_findings(text, open_snapshot())
 
 
 def test_the_figure_names_the_benchmarks_that_lead(built_warehouse: Path) -> None:

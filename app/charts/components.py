@@ -95,7 +95,9 @@ def abilities(rows: pd.DataFrame, component_index: int) -> alt.LayerChart:
     training = training_types(named)
     x = alt.X(
         "ability:Q",
-        title=f"Ability on component {component_index} (standard deviations), ±1 standard error",
+        title=(
+            f"Ability on component {component_index} (standardised score units), ±1 standard error"
+        ),
     )
     axis = alt.Axis(labelLimit=260, grid=True, labelOverlap=False)
     base = alt.Chart(named).encode(
@@ -127,8 +129,8 @@ def ability_map(
         suffixes=("_1", "_2"),
     )
     side_1, side_2 = (_ability_side(named, i, pixels) for i, pixels in ((1, 750), (2, 460)))
-    x = alt.X("ability_1:Q", title=f"{titles[0]} (standard deviations)", scale=side_1.scale)
-    y = alt.Y("ability_2:Q", title=f"{titles[1]} (standard deviations)", scale=side_2.scale)
+    x = alt.X("ability_1:Q", title=f"{titles[0]} (standardised score units)", scale=side_1.scale)
+    y = alt.Y("ability_2:Q", title=f"{titles[1]} (standardised score units)", scale=side_2.scale)
     training = training_types(named)
     base = alt.Chart(named).encode(x=x, y=y, color=training.colour)
     bars = base.mark_errorbar(opacity=0.35)

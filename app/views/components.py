@@ -105,8 +105,9 @@ makeup.altair_chart(
     charts.loadings(marts.component_loadings(snapshot, panel_id, component_index), component_index)
 )
 st.caption(
-    "Thin lines are 95% intervals (jackknife over models). The sign of a component is a "
-    "convention: on component 1 more is better, on later ones it only tells two ends apart."
+    "Thin lines are 95% intervals (jackknife over lineages); a component that turns into another "
+    "without one lineage has none. The sign of a component is a convention: on component 1 more "
+    "is better, on later ones it only tells two ends apart."
 )
 show_map(snapshot, panel_id, len(variances))
 show_abilities(marts.model_abilities(snapshot, panel_id, component_index), component_index)

@@ -13,6 +13,8 @@ from app.page import choose_panel, open_page
 from app.tables import decimal, show_rows
 from app.wording import (
     BUDGET_LANGUAGE_NAMES,
+    METHOD_NAMES,
+    TARGET_UNITS,
     TRAINING_TYPE_NAMES,
     UNKNOWN,
     as_markdown,
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 # Two points always lie on a line; a fit needs one more to say anything.
 FEWEST_MODELS = 3
+# As in fct_scaling_fits: below, no interval supports a claim.
+FEWEST_EFFECTIVE_LINEAGES = 2
 
 
 def capitalised(text: str) -> str:
@@ -41,24 +45,20 @@ def capitalised(text: str) -> str:
 
 
 def choose_target(snapshot: Snapshot, fits: pd.DataFrame) -> tuple[str, str]:
-    """The target to predict and its name: components first, then benchmarks as on other pages."""
+    """The target to predict and its name: abilities first, then benchmarks as on other pages."""
     benchmarks = marts.benchmarks(snapshot)
     titles = benchmarks["benchmark_name"].map(visible)
     names = dict(zip(benchmarks["benchmark_id"], titles, strict=True))
     kinds = dict(zip(fits["target"], fits["target_kind"], strict=True))
-    components = sorted(
-        (target for target, kind in kinds.items() if kind == "component"),
-        key=lambda target: int(target.removeprefix("component_")),
+    abilities = sorted(
+        (target for target, kind in kinds.items() if kind != "benchmark"),
+        key=lambda target: (kinds[target] == "anchored", int(target.rpartition("_")[2])),
     )
-    targets = [*components, *(target for target in names if target in kinds)]
+    targets = [*abilities, *(target for target in names if target in kinds)]
     target: str = st.selectbox(
         "What is predicted",
         targets,
-        format_func=lambda key: (
-            target_name(kinds[key], key, names).capitalize()
-            if kinds[key] == "component"
-            else f"Score on {names[key]}"
-        ),
+        format_func=lambda key: capitalised(target_name(kinds[key], key, names)),
         key="target",
         bind="query-params",
     )
@@ -70,7 +70,7 @@ def show_fit(fit: pd.Series[float]) -> None:
     st.metric(
         "Slope per tenfold compute",
         number(fit["slope"]),
-        help=f"{meaning('slope')} An ability is in standard deviations, a score between 0 and 1.",
+        help=f"{meaning('slope')} It is in {TARGET_UNITS[str(fit['target_kind'])]}.",
     )
     by_lineages = interval(fit["lineage_ci_low"], fit["lineage_ci_high"])
     st.markdown(f"95% interval by lineages:  \n**{by_lineages}**")
@@ -82,6 +82,12 @@ def show_fit(fit: pd.Series[float]) -> None:
         st.caption(
             "These are too few lineages for an interval that does not count related models as "
             "independent. Do not rely on this slope."
+        )
+    elif not fit["effective_lineage_count"] >= FEWEST_EFFECTIVE_LINEAGES:
+        st.caption(
+            "One or two lineages decide this slope: it hangs on no more of them than "
+            f"{number(fit['effective_lineage_count'], 1)} equal ones. No interval of it supports "
+            "a claim."
         )
     else:
         st.caption(
@@ -120,6 +126,36 @@ def show_all_languages(fits: pd.DataFrame, name: str) -> None:
             "q": "q by lineages",
             "model_count": "Models",
             "lineage_count": "Lineages",
+        },
+        unknown=UNKNOWN,
+    )
+
+
+def show_all_methods(methods: pd.DataFrame, name: str, language: str) -> None:
+    """The slope of one target on one kind of compute by every method."""
+    st.subheader(
+        f"Slope of {as_markdown(name)} on {BUDGET_LANGUAGE_NAMES[language]} by every method"
+    )
+    table = methods.set_index("method").reindex(list(METHOD_NAMES)).reset_index()
+    show_rows(
+        table.assign(
+            name=table["method"].map(METHOD_NAMES),
+            interval=intervals(table["slope_ci_low"], table["slope_ci_high"]),
+            p=table["p_value"].map(probability),
+            q=table["q_value"].map(probability),
+        ),
+        {
+            "name": "Method",
+            "slope": decimal("Slope per tenfold", 3),
+            "interval": "95% interval",
+            "p": "p",
+            "q": "q",
+            "degrees_of_freedom": decimal("Degrees of freedom", 1),
+            "model_count": "Models",
+            "lineage_count": "Lineages",
+            "effective_lineage_count": decimal("Effective lineages", 1),
+            "largest_lineage_leverage": decimal("Largest share of one"),
+            "intra_lineage_correlation": decimal("Correlation of siblings"),
         },
         unknown=UNKNOWN,
     )
@@ -180,7 +216,6 @@ language = str(
         bind="query-params",
     )
 )
-unit = "standard deviations" if target.startswith("component_") else "0–1"
 points = marts.scaling_points(snapshot, panel_id, target, language)
 fit = fits_of_target.loc[languages].iloc[languages.index(language)]
 if len(points) < FEWEST_MODELS:
@@ -196,7 +231,7 @@ else:
         scaling(
             points,
             marts.scaling_curve(snapshot, panel_id, target, language),
-            value_title=f"{capitalised(name)} ({unit})",
+            value_title=f"{capitalised(name)} ({TARGET_UNITS[fit['target_kind']]})",
             compute_title=f"Training compute on {BUDGET_LANGUAGE_NAMES[language]}",
         )
     )
@@ -208,4 +243,5 @@ else:
     with numbers:
         show_fit(fit)
 show_all_languages(fits_of_target.loc[languages], name)
+show_all_methods(marts.scaling_methods(snapshot, panel_id, target, language), name, language)
 show_points(points)

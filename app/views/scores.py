@@ -33,6 +33,11 @@ SOURCE_COLUMNS = {
     "interval": st.column_config.TextColumn("95% interval"),
     "standard_error": decimal("Standard error", 4),
     **WHOSE,
+    "is_suspect": st.column_config.CheckboxColumn(
+        "Suspect",
+        help="Zero or below chance, where another score clearly says otherwise: never preferred.",
+    ),
+    "suspect_reason": "Why suspect",
     "metric": "Metric",
     "is_comparable": st.column_config.CheckboxColumn(
         "Comparable", help="Whether the source used the protocol's metric."
@@ -168,17 +173,19 @@ def choose_cell(scores: pd.DataFrame, benchmarks: pd.DataFrame) -> tuple[str, st
     return model_id, benchmark_id, name
 
 
+def shown_score(row: pd.Series[float]) -> str:
+    """A score with its interval, in words."""
+    return f"{number(row['score'], 4)}, 95% interval {interval(row['ci_low'], row['ci_high'], 3)}"
+
+
 def show_sources(sources: pd.DataFrame, name: str) -> None:
     """All sources of one model's score on one benchmark; `name` says which."""
     if sources.empty:
         st.markdown(f"{name}: no score.")
         return
-    preferred = sources[sources["is_preferred"]].iloc[0]
-    st.markdown(
-        f"{name}: {number(preferred['score'], 4)}, 95% interval "
-        f"{interval(preferred['ci_low'], preferred['ci_high'], 3)}; "
-        f"{len(sources)} source{'s' if len(sources) > 1 else ''}."
-    )
+    preferred = sources[sources["is_preferred"]]
+    score = "only suspect scores" if preferred.empty else shown_score(preferred.iloc[0])
+    st.markdown(f"{name}: {score}; {len(sources)} source{'s' if len(sources) > 1 else ''}.")
     show_rows(
         sources.assign(interval=intervals(sources["ci_low"], sources["ci_high"], 3)),
         SOURCE_COLUMNS,

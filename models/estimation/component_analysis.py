@@ -1,22 +1,29 @@
 """Component analysis: components and abilities of a panel, and how uncertain they are.
 
-The jackknife serves panels with and without missing cells alike. On simulated panels its
-intervals cover more evenly than percentile bootstrap intervals, which are too narrow for the
-loadings of component 2.
+Models of one lineage are not independent, so that what is left out at a time is a lineage; the
+components are estimated anew without it. The jackknife serves panels with and without missing
+cells alike, and draws nothing at random.
+
+Of 1,000 panels drawn normal with the loadings and the lineages of the study's panel and of the two
+larger ones (12, 19 and 28 lineages of 1 to 12 models) and a correlation within lineages of 0, 0.5
+or 0.8, intervals of 95% contained the share of each of the first three components in 92 to 98%,
+their loadings in 94 to 95% and, of 250 panels, abilities on them in 92 to 96%. Without the scales
+they are made on, loadings of component 1 were contained in 90 to 94%; with the bias that the
+jackknife estimates taken off, shares in 89 to 95%. `python -m tests.statistics` says what holds
+today.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from models.estimation.errors import EstimationError, InsufficientDataError
+from models.estimation.errors import ConvergenceError, InsufficientDataError
 from models.estimation.jackknife import FISHER_Z, LOGIT, Jackknife, Uncertainty, delete_groups
 from models.estimation.missing_data import (
-    Moments,
     conditional_scores,
     estimate_moments,
     missing_cells,
@@ -29,14 +36,13 @@ from models.estimation.principal_components import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
-    from models.estimation.missing_data import MissingCells
+    from models.estimation.missing_data import MissingCells, Moments
 
     Floats = NDArray[np.float64]
-    Integers = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,12 @@ class AbilityUncertainty:
     estimation: Floats
     """From the components being estimated on these models and no others."""
     item: Floats
-    """From the standard errors of the scores; a lower bound where some are unknown."""
+    """From the standard errors of the scores, as if every item were drawn for one score alone.
+
+    Models are measured on the same items, and their errors on them go together: of what two models
+    differ in, this says too much. Scores whose standard error is unknown add nothing to it, for
+    which it says too little. It bounds the error neither from below nor from above.
+    """
     missing: Floats
     """From missing cells; 0 for a model with none."""
 
@@ -58,9 +69,19 @@ class AbilityUncertainty:
 
 
 @dataclass(frozen=True, slots=True)
+class Replicate:
+    """What is estimated with one group left out."""
+
+    moments: Moments
+    components: PrincipalComponents
+    """In the order and with the signs of the panel's, see `aligned`."""
+
+
+@dataclass(frozen=True, slots=True)
 class ComponentAnalysis:
     """Components of n models on p benchmarks, with abilities and all uncertainties."""
 
+    moments: Moments
     components: PrincipalComponents
     abilities: Floats
     """(n, p), see `principal_components.abilities`."""
@@ -69,15 +90,23 @@ class ComponentAnalysis:
     loading: Uncertainty
     """(p, p), of the loadings."""
     ability: AbilityUncertainty
-    group_count: int
-    """Jackknife replicates; one less is the degrees of freedom of the intervals."""
+    group_labels: NDArray[Any]
+    """(G,) labels of the groups, sorted; G - 1 is the degrees of freedom of the intervals."""
+    replicates: tuple[Replicate | None, ...]
+    """Of each group, None where the rest does not determine the components; empty if there are
+    too few rows or groups to leave one out."""
+
+    @property
+    def group_count(self) -> int:
+        """What is taken as independent of each other."""
+        return len(self.group_labels)
 
 
 def analyse_components(
     scores: Floats,
     standard_errors: Floats | None = None,
     *,
-    groups: Integers | None = None,
+    groups: ArrayLike | None = None,
     labels: Sequence[str] | None = None,
     confidence: float = 0.95,
     replicate_tolerance: float = 1e-6,
@@ -87,6 +116,10 @@ def analyse_components(
     Intervals are made on the logit scale for ratios and on Fisher's z scale for loadings. A
     model's ability in a replicate is its projection on the replicate's components, whether or not
     the model is among those left out.
+
+    Uncertainties are NaN with fewer than four rows or three groups, and where the components are
+    not determined once some group is left out: an estimate may stand where its error cannot be
+    known.
 
     Args:
         scores: (n, p), any unit; NaN where missing.
@@ -102,35 +135,36 @@ def analyse_components(
             where it keeps nine tenths of it.
 
     Raises:
-        EstimationError: as `estimate_moments`, for the panel or with a group left out; or
-            fewer than four rows or three groups.
+        EstimationError: as `estimate_moments`, for the whole panel.
     """
-    row_count = len(scores)
-    if row_count < 4:
-        raise InsufficientDataError(f"{row_count} rows of scores: leaving one out needs at least 4")
-    labels_of_groups, groups = np.unique(
-        delete_groups(row_count) if groups is None else groups, return_inverse=True
+    group_labels, group = np.unique(
+        delete_groups(len(scores)) if groups is None else np.asarray(groups), return_inverse=True
     )
-    group_count = len(labels_of_groups)
-    if group_count < 3:
-        raise InsufficientDataError(f"{group_count} groups of rows: at least 3 are needed")
-
     panel = _Panel(scores, missing_cells(scores), labels)
-    fit = _fit(panel, estimate_moments(scores, cells=panel.cells, labels=labels))
-    ratio = Jackknife(fit.components.explained_variance_ratio, LOGIT)
-    loading = Jackknife(fit.components.loadings, FISHER_Z)
-    ability = Jackknife(fit.abilities)
-    for replicate in _replicates(panel, fit, groups, replicate_tolerance):
-        ratio.add(replicate.components.explained_variance_ratio[None])
-        loading.add(replicate.components.loadings[None])
-        ability.add(replicate.abilities[None])
-
-    variance = projection_variance(
-        fit.moments, fit.components.eigenvectors, panel.cells, standard_errors
-    )
+    moments = estimate_moments(scores, cells=panel.cells, labels=labels)
+    components = principal_components(moments)
+    positions = _abilities(panel, moments, components)
+    replicates: tuple[Replicate | None, ...] = ()
+    if len(scores) >= 4 and len(group_labels) >= 3:
+        replicates = tuple(
+            _replicate(panel, moments, components, group == left_out, replicate_tolerance)
+            for left_out in range(len(group_labels))
+        )
+    ratio = Jackknife(components.explained_variance_ratio, LOGIT)
+    loading = Jackknife(components.loadings, FISHER_Z)
+    ability = Jackknife(positions)
+    usable = [replicate for replicate in replicates if replicate is not None]
+    # One replicate that does not exist leaves the spread of all unknown.
+    if len(usable) == len(replicates):
+        for replicate in usable:
+            ratio.add(replicate.components.explained_variance_ratio[None])
+            loading.add(replicate.components.loadings[None])
+            ability.add(_abilities(panel, replicate.moments, replicate.components)[None])
+    variance = projection_variance(moments, components.eigenvectors, panel.cells, standard_errors)
     return ComponentAnalysis(
-        components=fit.components,
-        abilities=fit.abilities,
+        moments=moments,
+        components=components,
+        abilities=positions,
         ratio=ratio.uncertainty(confidence),
         loading=loading.uncertainty(confidence),
         ability=AbilityUncertainty(
@@ -138,8 +172,39 @@ def analyse_components(
             item=np.sqrt(variance.item),
             missing=np.sqrt(variance.missing),
         ),
-        group_count=group_count,
+        group_labels=group_labels,
+        replicates=tuple(replicates),
     )
+
+
+def replicated_abilities(scores: Floats, analysis: ComponentAnalysis) -> Floats:
+    """(G, n, p) abilities of the (n, p) `scores` of `analysis` without each group.
+
+    NaN where the rest does not determine the components; G is 0 where no group was left out.
+    """
+    panel = _Panel(scores, missing_cells(scores), None)
+    positions = np.full((len(analysis.replicates), *scores.shape), np.nan)
+    for index, replicate in enumerate(analysis.replicates):
+        if replicate is not None:
+            positions[index] = _abilities(panel, replicate.moments, replicate.components)
+    return positions
+
+
+def replicated_congruences(analysis: ComponentAnalysis) -> Floats:
+    """(G, p) Tucker congruence of each component without each group to the panel's, 0 to 1.
+
+    Loadings of one component are an eigenvector times a number, so that their congruence is the
+    inner product of the eigenvectors. NaN where the rest does not determine the components and for
+    components that explain nothing, whose direction is free.
+    """
+    components = analysis.components
+    congruences = np.full((len(analysis.replicates), len(components.eigenvalues)), np.nan)
+    for index, replicate in enumerate(analysis.replicates):
+        if replicate is not None:
+            products = replicate.components.eigenvectors * components.eigenvectors
+            congruences[index] = np.minimum(products.sum(axis=0), 1.0)
+    congruences[:, components.eigenvalues < 1e-12] = np.nan
+    return congruences
 
 
 def aligned(replicate: PrincipalComponents, reference: PrincipalComponents) -> PrincipalComponents:
@@ -166,40 +231,27 @@ class _Panel:
     labels: Sequence[str] | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Fit:
-    """What is estimated on some rows, and the abilities of all rows in it."""
-
-    moments: Moments
-    components: PrincipalComponents
-    abilities: Floats
+def _abilities(panel: _Panel, moments: Moments, components: PrincipalComponents) -> Floats:
+    return abilities(components, conditional_scores(panel.scores, moments, cells=panel.cells))
 
 
-def _fit(panel: _Panel, moments: Moments, reference: PrincipalComponents | None = None) -> _Fit:
-    components = principal_components(moments)
-    if reference is not None:
-        components = aligned(components, reference)
-    completed = conditional_scores(panel.scores, moments, cells=panel.cells)
-    return _Fit(moments, components, abilities(components, completed))
-
-
-def _replicates(panel: _Panel, fit: _Fit, groups: Integers, tolerance: float) -> Iterator[_Fit]:
-    """The fit without each group; `groups` are numbers from 0 without a gap."""
-    for group in range(int(groups.max()) + 1):
-        is_left_out = groups == group
-        try:
-            moments = estimate_moments(
-                panel.scores,
-                weights=(~is_left_out).astype(np.float64),
-                start=fit.moments,
-                cells=panel.cells,
-                labels=panel.labels,
-                tolerance=tolerance,
-            )
-        except EstimationError as error:
-            rows = np.flatnonzero(is_left_out)
-            raise type(error)(
-                f"with {len(rows)} of {len(groups)} rows left out (first: row {int(rows[0])}): "
-                f"{error}"
-            ) from error
-        yield _fit(panel, moments, fit.components)
+def _replicate(
+    panel: _Panel,
+    moments: Moments,
+    reference: PrincipalComponents,
+    is_left_out: NDArray[np.bool_],
+    tolerance: float,
+) -> Replicate | None:
+    """The estimates without some rows; None if the rest does not determine them."""
+    try:
+        without = estimate_moments(
+            panel.scores,
+            weights=(~is_left_out).astype(np.float64),
+            start=moments,
+            cells=panel.cells,
+            labels=panel.labels,
+            tolerance=tolerance,
+        )
+    except (InsufficientDataError, ConvergenceError):
+        return None
+    return Replicate(without, aligned(principal_components(without), reference))

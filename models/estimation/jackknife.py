@@ -44,8 +44,9 @@ class Scale(NamedTuple):
 class Uncertainty:
     """Standard error and confidence interval of an array of estimates, in its shape.
 
-    All are NaN where a replicate is NaN. An interval is also NaN where the scale it is made on is
-    unbounded: a ratio of 0 or 1, a loading of -1 or 1, in the estimate or in any replicate.
+    All are NaN where a replicate is NaN and with fewer than two replicates. An interval is also NaN
+    where the scale it is made on is unbounded: a ratio of 0 or 1, a loading of -1 or 1, in the
+    estimate or in any replicate.
     """
 
     standard_error: Floats
@@ -126,6 +127,8 @@ class _Sums:
         self._squares += np.einsum("g...,g...->...", differences, differences)
 
     def standard_error(self) -> Floats:
+        if self.count < 2:
+            return np.full_like(self.centre, np.nan)
         squares = np.maximum(self._squares - self._sum**2 / self.count, 0.0)
         standard_error: Floats = np.sqrt((self.count - 1) / self.count * squares)
         return standard_error

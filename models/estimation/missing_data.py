@@ -185,15 +185,14 @@ def projection_variance(
     conditional mean. What is missing adds v' Cov(z_mis | z_obs) v. The standard error of an
     observed score counts with its whole weight in the combination: its own, plus what it
     contributes to the conditional means of the row's missing cells. Standard errors are taken
-    as independent.
+    as independent: between benchmarks, and from row to row, which models on the same items are not.
 
     Args:
         moments: of the scores.
         directions: (p, k), one combination of standardised scores per column.
         cells: of the scores.
         standard_errors: (n, p), in the unit of the scores; NaN where unknown, which adds
-            nothing, so that the item variance is then a lower bound. Those of missing cells
-            are not read.
+            nothing. Those of missing cells are not read.
     """
     row_count, column_count = cells.observed.shape
     scale = moments.standard_deviation

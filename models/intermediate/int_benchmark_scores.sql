@@ -1,76 +1,19 @@
 with
 
 published_scores as (
-    select * from {{ ref('stg_published_scores') }}
+    select * from {{ ref('int_published_scores') }}
 ),
 
-published_sources as (
-    select * from {{ ref('stg_published_sources') }}
-),
-
-benchmarks as (
-    select * from {{ ref('stg_benchmarks') }}
-),
-
-models as (
-    select * from {{ ref('stg_models') }}
+suspect_scores as (
+    select * from {{ ref('int_suspect_scores') }}
 ),
 
 run_scores as (
     select * from {{ ref('int_run_scores') }}
 ),
 
--- The inner join leaves out `math`, which was published beside the study's benchmarks.
-scores as (
-    select
-        published_scores.model_id,
-        published_scores.benchmark_id,
-        'published' as score_source,
-        published_sources.source_ref,
-        case
-            when published_scores.benchmark_id = 'squad2' then published_sources.squad2_metric
-            else benchmarks.metric
-        end as metric,
-        benchmarks.metric as protocol_metric,
-        benchmarks.score_kind,
-        published_scores.score,
-        benchmarks.item_count,
-        published_sources.source_repo,
-        published_sources.source_file,
-        published_sources.source_date,
-        published_sources.licence,
-        published_sources.attribution,
-        published_scores.note,
-        models.in_paper_35 and published_sources.is_study_source as is_study_score
-    from published_scores
-    inner join published_sources on published_scores.source_id = published_sources.source_id
-    inner join benchmarks on published_scores.benchmark_id = benchmarks.benchmark_id
-    inner join models on published_scores.model_id = models.model_id
-),
-
--- A score in [0, 1] with mean m has a variance of m(1 - m) at most, which is exact for 0/1
--- scores; a corpus metric is no mean over items, so a published value says nothing of its error.
-with_uncertainty as (
-    select
-        *,
-        metric = protocol_metric as is_comparable,
-        case score_kind
-            when 'proportion' then 'binomial'
-            when 'bounded_mean' then 'bounded_mean'
-        end as standard_error_method,
-        case
-            when score_kind in ('proportion', 'bounded_mean') and score > 0 and score < 1
-                then sqrt(score * (1 - score) / item_count)
-        end as standard_error,
-        case
-            when score_kind in ('proportion', 'bounded_mean')
-                then {{ wilson_bound('score', 'item_count', '-') }}
-        end as ci_low,
-        case
-            when score_kind in ('proportion', 'bounded_mean')
-                then {{ wilson_bound('score', 'item_count', '+') }}
-        end as ci_high
-    from scores
+benchmarks as (
+    select * from {{ ref('stg_benchmarks') }}
 ),
 
 -- Demonstration items, unfinished runs and other protocols than the reference stay outside, and so
@@ -107,15 +50,39 @@ measured as (
 ),
 
 all_scores as (
-    select * from with_uncertainty
+    select * from published_scores
     union all by name
     select * from measured
+),
+
+-- One sentence per score, whatever number of things speaks against it.
+suspicions as (
+    select
+        model_id,
+        benchmark_id,
+        source_ref,
+        string_agg(evidence, '; ' order by evidence_kind, evidence) as suspect_reason
+    from suspect_scores
+    group by model_id, benchmark_id, source_ref
+),
+
+with_suspicions as (
+    select
+        all_scores.*,
+        suspicions.suspect_reason
+    from all_scores
+    left join suspicions
+        on
+            all_scores.model_id = suspicions.model_id
+            and all_scores.benchmark_id = suspicions.benchmark_id
+            and all_scores.source_ref = suspicions.source_ref
+            and all_scores.score_source = 'published'
 ),
 
 -- The rule of preference, in this order: any score before one on items or shots that stand in for
 -- upstream's, which is never preferred over a publication; a score on the protocol's own metric;
 -- for the study's models the study's source; a score measured here, which can be looked into; the
--- newest publication; the key, so that it is total.
+-- newest publication; the key, so that it is total. A suspect score is passed over.
 ranked as (
     select
         *,
@@ -129,7 +96,7 @@ ranked as (
                 source_date desc,
                 source_ref asc
         ) as preference_rank
-    from all_scores
+    from with_suspicions
 ),
 
 final as (
@@ -153,7 +120,15 @@ final as (
         is_comparable,
         -- Nor does it say from which files.
         has_stand_ins,
-        preference_rank = 1 as is_preferred,
+        coalesce(
+            preference_rank = min(preference_rank) filter (where suspect_reason is null) over (
+                partition by model_id, benchmark_id
+            ),
+            false
+        ) as is_preferred,
+        preference_rank,
+        suspect_reason is not null as is_suspect,
+        suspect_reason,
         is_study_score,
         source_repo,
         source_file,

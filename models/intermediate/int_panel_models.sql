@@ -1,7 +1,7 @@
 with
 
-scores as (
-    select * from {{ ref('int_benchmark_scores') }}
+chosen_scores as (
+    select * from {{ ref('int_chosen_scores') }}
 ),
 
 models as (
@@ -16,34 +16,45 @@ panels as (
     select * from {{ ref('stg_panels') }}
 ),
 
--- SQuAD2's best_exact is another metric than the protocol's exact: it never enters a panel.
 coverage as (
     select
-        models.model_id,
-        models.in_paper_35,
-        count(*) as benchmark_count
-    from models
-    inner join scores on models.model_id = scores.model_id
-    where
-        models.training_type != 'post_trained'
-        and scores.is_preferred
-        and scores.is_comparable
-    group by models.model_id, models.in_paper_35
+        score_choice,
+        model_id,
+        count(score) as score_count,
+        count(*) as cell_count
+    from chosen_scores
+    group by score_choice, model_id
+),
+
+-- Who would belong to the panel, if no score were suspect, and who does.
+memberships as (
+    select
+        panels.panel_id,
+        coverage.model_id,
+        case panels.model_choice
+            when 'study' then models.in_paper_35
+            when 'complete'
+                then coverage.cell_count = (select count(*) from benchmarks)
+            else true
+        end as is_eligible,
+        case panels.model_choice
+            when 'complete'
+                then coverage.score_count = (select count(*) from benchmarks)
+            else coverage.score_count > 0
+        end as has_its_scores
+    from panels
+    inner join coverage on panels.score_choice = coverage.score_choice
+    inner join models on coverage.model_id = models.model_id
 ),
 
 final as (
     select
-        panels.panel_id,
-        coverage.model_id
-    from panels
-    cross join coverage
-    where
-        (panels.panel_id = 'paper_35' and coverage.in_paper_35)
-        or (
-            panels.panel_id = 'complete'
-            and coverage.benchmark_count = (select count(*) from benchmarks)
-        )
-        or panels.panel_id = 'all'
+        panel_id,
+        model_id,
+        -- Left out for a suspect score.
+        not has_its_scores as is_left_out
+    from memberships
+    where is_eligible
 )
 
 select * from final

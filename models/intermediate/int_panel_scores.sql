@@ -1,11 +1,17 @@
 with
 
-panel_models as (
-    select * from {{ ref('int_panel_models') }}
+panels as (
+    select * from {{ ref('stg_panels') }}
 ),
 
-scores as (
-    select * from {{ ref('int_benchmark_scores') }}
+panel_models as (
+    select * from {{ ref('int_panel_models') }}
+    where not is_left_out
+),
+
+chosen_scores as (
+    select * from {{ ref('int_chosen_scores') }}
+    where score is not null
 ),
 
 lineages as (
@@ -17,15 +23,20 @@ final as (
         panel_models.panel_id,
         panel_models.model_id,
         lineages.lineage_id,
-        scores.benchmark_id,
-        scores.score,
-        scores.standard_error,
-        scores.score_source,
-        scores.source_ref
+        chosen_scores.benchmark_id,
+        chosen_scores.score,
+        chosen_scores.standard_error,
+        chosen_scores.score_source,
+        chosen_scores.source_ref,
+        chosen_scores.is_suspect,
+        chosen_scores.is_replaced
     from panel_models
-    inner join scores on panel_models.model_id = scores.model_id
+    inner join panels on panel_models.panel_id = panels.panel_id
+    inner join chosen_scores
+        on
+            panels.score_choice = chosen_scores.score_choice
+            and panel_models.model_id = chosen_scores.model_id
     inner join lineages on panel_models.model_id = lineages.model_id
-    where scores.is_preferred and scores.is_comparable
 )
 
 select * from final

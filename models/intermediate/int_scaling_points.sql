@@ -7,7 +7,7 @@ panel_scores as (
 abilities as (
     select *
     from {{ ref('int_principal_components') }}
-    where quantity = 'ability'
+    where quantity in ('ability', 'anchored_ability') and estimate is not null
 ),
 
 token_budgets as (
@@ -32,8 +32,9 @@ values_of_models as (
 
     select
         panel_id,
-        'component' as target_kind,
-        'component_' || component_index as target,
+        case when quantity = 'ability' then 'component' else 'anchored' end as target_kind,
+        case when quantity = 'ability' then 'component_' else 'anchored_' end
+        || component_index as target,
         model_id,
         estimate as value,
         standard_error as value_standard_error

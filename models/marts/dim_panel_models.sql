@@ -2,6 +2,7 @@ with
 
 panel_models as (
     select * from {{ ref('int_panel_models') }}
+    where not is_left_out
 ),
 
 final as (

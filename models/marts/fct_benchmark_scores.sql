@@ -24,6 +24,8 @@ final as (
         is_comparable,
         has_stand_ins,
         is_preferred,
+        is_suspect,
+        suspect_reason,
         source_repo,
         source_file,
         source_date,

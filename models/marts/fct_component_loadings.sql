@@ -1,21 +1,30 @@
 with
 
+stability as (
+    select * from {{ ref('int_component_stability') }}
+),
+
 components as (
     select * from {{ ref('int_principal_components') }}
 ),
 
 final as (
     select
-        panel_id,
-        component_index::integer as component_index,
-        benchmark_id::varchar as benchmark_id,
-        eigenvector::double as eigenvector,
-        estimate::double as loading,
-        standard_error::double as loading_standard_error,
-        ci_low::double as loading_ci_low,
-        ci_high::double as loading_ci_high
+        components.panel_id::varchar as panel_id,
+        components.component_index::integer as component_index,
+        components.benchmark_id::varchar as benchmark_id,
+        components.eigenvector::double as eigenvector,
+        components.estimate::double as loading,
+        case when stability.is_stable then components.standard_error end::double
+            as loading_standard_error,
+        case when stability.is_stable then components.ci_low end::double as loading_ci_low,
+        case when stability.is_stable then components.ci_high end::double as loading_ci_high
     from components
-    where quantity = 'loading'
+    inner join stability
+        on
+            components.panel_id = stability.panel_id
+            and components.component_index = stability.component_index
+    where components.quantity = 'loading'
 )
 
 select * from final

@@ -12,7 +12,9 @@ final as (
         score,
         standard_error,
         score_source,
-        source_ref
+        source_ref,
+        is_suspect,
+        is_replaced
     from panel_scores
 )
 

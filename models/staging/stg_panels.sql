@@ -7,6 +7,9 @@ source as (
 final as (
     select
         panel_id,
+        is_reference,
+        model_choice,
+        score_choice,
         description
     from source
 )

@@ -12,6 +12,7 @@ final as (
         token_count,
         token_count_high,
         evidence,
+        is_share_assumed,
         source
     from source
 )

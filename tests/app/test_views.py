@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
+from app.wording import METHOD_NAMES
 from tests.app.conftest import VIEWS
 from tests.dbt_project import REPOSITORY
 
@@ -61,7 +62,7 @@ def test_a_view_opens_and_says_what_it_is_about(view, open_app, ask):
     assert f"Data: build of {built_at:%Y-%m-%d %H:%M} UTC." in [note.value for note in app.caption]
 
 
-@pytest.mark.parametrize("panel_id", ["complete", "all"])
+@pytest.mark.parametrize("panel_id", ["paper_35_corrected", "complete", "all"])
 def test_every_view_opens_on_the_panel_that_was_chosen_on_another(panel_id, open_app):
     app = open_app("correlations.py")
     app.selectbox(key="panel").select(panel_id).run()
@@ -208,6 +209,30 @@ def test_scaling_shows_the_slope_with_the_interval_by_lineages(open_app, ask):
     assert shown["Slope per tenfold compute"][0] == minus(f"{slope:.2f}")
     assert shown["Models"][0] == str(model_count)
     assert any(bracket(low, high) in text.value for text in app.markdown)
+
+
+def test_scaling_shows_every_method_and_how_few_lineages_decide(open_app, ask):
+    app = open_app("scaling.py")
+    app.selectbox(key="target").set_value("anchored_2").run()
+    app.button_group(key="compute").set_value("ja").run()
+    assert not app.exception
+    key = "panel_id = 'paper_35' and target = 'anchored_2' and budget_language = 'ja'"
+    shown = next(table.value for table in app.dataframe if "degrees_of_freedom" in table.value)
+    assert list(shown["name"]) == list(METHOD_NAMES.values())
+    for method, found in zip(METHOD_NAMES, shown.to_dict("records"), strict=True):
+        low, high, degrees, effective = ask(
+            "select slope_ci_low, slope_ci_high, degrees_of_freedom, effective_lineage_count"
+            f" from marts.fct_scaling_fits where {key} and method = ?",
+            method,
+        )
+        assert found["interval"] == bracket(low, high)
+        assert found["degrees_of_freedom"] == degrees
+        assert found["effective_lineage_count"] == effective
+    (effective,) = ask(
+        f"select effective_lineage_count from marts.fct_scaling_fits where {key} and method = 'ols'"
+    )
+    assert effective < 2
+    assert any(f"no more of them than {effective:.1f}" in text.value for text in app.caption)
 
 
 def test_scaling_says_where_there_are_too_few_models_for_a_line(open_app, ask):

@@ -8,10 +8,20 @@ from scipy import stats
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from models.estimation.component_analysis import analyse_components
-from models.estimation.errors import EstimationError
-from models.estimation.missing_data import Moments, estimate_moments
-from models.estimation.principal_components import component_signs, principal_components
+from models.estimation.component_analysis import (
+    aligned,
+    analyse_components,
+    replicated_abilities,
+    replicated_congruences,
+)
+from models.estimation.errors import EstimationError, InsufficientDataError
+from models.estimation.missing_data import Moments, conditional_scores, estimate_moments
+from models.estimation.principal_components import (
+    PrincipalComponents,
+    abilities,
+    component_signs,
+    principal_components,
+)
 
 # Two abilities and specific parts: eigenvalues 3.55, 1.44 and smaller ones, well apart.
 LOADINGS = np.array([[0.9, 0.0], [0.85, 0.2], [0.8, -0.2], [0.75, 0.3], [0.5, 0.75], [0.6, -0.7]])
@@ -57,6 +67,68 @@ def test_the_sign_rule():
     assert component_signs(-vectors).tolist() == [1, 1, -1]
 
 
+def test_the_sum_of_component_1_decides_over_its_largest_entry():
+    vectors = np.array([[-0.7, -0.7], [0.6, 0.5], [0.4, 0.5]])
+    assert component_signs(vectors).tolist() == [1, -1]
+    assert component_signs(-vectors).tolist() == [-1, 1]
+
+
+def test_replicates_are_matched_and_turned_to_the_panels_components():
+    """Without a group two components swap places and one of them points the other way."""
+    cosine, sine = np.cos(0.1), np.sin(0.1)
+    turned = np.array([[0, cosine, -sine], [0, sine, cosine], [1, 0, 0]])
+    replicate = PrincipalComponents(
+        np.zeros(3), np.ones(3), np.array([1.2, 1.1, 0.7]), turned * [-1, 1, -1]
+    )
+    found = aligned(replicate, PrincipalComponents(np.zeros(3), np.ones(3), np.ones(3), np.eye(3)))
+    np.testing.assert_allclose(found.eigenvalues, [1.1, 0.7, 1.2])
+    np.testing.assert_allclose(
+        found.eigenvectors, [[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]], atol=1e-15
+    )
+
+
+def test_components_that_swap_places_without_a_group_do_not_count_as_changed():
+    """Two blocks of benchmarks carry nearly the same variance, so that groups decide the order."""
+    generator = np.random.default_rng(0)
+    factors = generator.standard_normal((60, 2))
+    scores = np.repeat(factors, 3, axis=1) + 0.4 * generator.standard_normal((60, 6))
+    groups = np.arange(60) % 10
+    analysis = analyse_components(scores, groups=groups)
+    places = {
+        int(
+            np.abs(
+                principal_components(estimate_moments(scores[groups != group])).eigenvectors.T
+                @ analysis.components.eigenvectors[:, 0]
+            ).argmax()
+        )
+        for group in range(10)
+    }
+    assert places == {0, 1}
+    congruences = replicated_congruences(analysis)
+    assert (np.median(congruences, axis=0)[:2] > 0.9).all()
+    assert (analysis.ability.estimation[:, :2] < 1).all()
+
+
+def test_congruences_equal_those_of_refits_by_hand():
+    scores = draw(np.random.default_rng(11), 40, 0.0)
+    groups = np.arange(40) % 7
+    found = replicated_congruences(analyse_components(scores, groups=groups))
+    _, full = np.linalg.eigh(np.corrcoef(scores.T))
+    for group in range(7):
+        _, without = np.linalg.eigh(np.corrcoef(scores[groups != group].T))
+        # The first two are far from the others, and from each other.
+        expected = np.abs((full * without).sum(axis=0))[::-1][:2]
+        np.testing.assert_allclose(found[group, :2], expected, atol=1e-10)
+
+
+def test_a_component_that_explains_nothing_has_no_congruence():
+    scores = draw(np.random.default_rng(12), 30, 0.0)
+    scores[:, 5] = scores[:, 0] + scores[:, 1]
+    found = replicated_congruences(analyse_components(scores, groups=np.arange(30) % 6))
+    assert np.isnan(found[:, 5]).all()
+    assert (found[:, :5] > 0).all()
+
+
 def test_signs_do_not_depend_on_the_direction_of_the_decomposition():
     scores = draw(np.random.default_rng(3), 40, 0.1)
     flipped = analyse_components(scores[::-1])
@@ -97,6 +169,22 @@ def test_the_jackknife_equals_refits_by_hand(missing_share, groups):
     margin = stats.t.ppf(0.975, count - 1) * errors
     high = np.tanh(np.arctanh(analysis.components.loadings[:, 0]) + margin)
     np.testing.assert_allclose(analysis.loading.high[:, 0], high, rtol=1e-3)
+
+    # Abilities on the first two components, which no replicate swaps; signs by the panel's.
+    turned = []
+    for name in names:
+        moments = estimate_moments(scores[labels != name])
+        replicate = principal_components(moments)
+        products = (replicate.eigenvectors * analysis.components.eigenvectors).sum(axis=0)
+        filled = conditional_scores(scores, moments)
+        turned.append((abilities(replicate, filled) * np.sign(products))[:, :2])
+    spread = ((np.array(turned) - np.mean(turned, axis=0)) ** 2).sum(axis=0)
+    np.testing.assert_allclose(
+        analysis.ability.estimation[:, :2], np.sqrt((count - 1) / count * spread), rtol=5e-3
+    )
+    np.testing.assert_allclose(
+        replicated_abilities(scores, analysis)[:, :, :2], turned, rtol=0, atol=1e-3
+    )
 
 
 # What 200 and 80 intervals of 95% cover lies within these with 99.8% probability (binomial).
@@ -176,12 +264,37 @@ def test_the_analysis_is_repeatable_to_the_last_bit():
     assert np.array_equal(one.loading.low, other.loading.low)
 
 
-def test_a_replicate_that_fails_says_which_rows_were_left_out():
+def test_a_replicate_that_fails_leaves_estimates_without_an_error():
     scores = draw(np.random.default_rng(9), 12, 0.0)
     scores[1:, 2] = 0.5
-    with pytest.raises(EstimationError, match=r"with 1 of 12 rows left out \(first: row 0\)"):
+    analysis = analyse_components(scores)
+    assert np.isfinite(analysis.abilities).all()
+    assert [replicate is None for replicate in analysis.replicates] == [True] + 11 * [False]
+    for uncertainty in (analysis.ratio, analysis.loading):
+        assert np.isnan(uncertainty.standard_error).all()
+        assert np.isnan(uncertainty.low).all()
+    assert np.isnan(analysis.ability.total).all()
+    assert np.isnan(replicated_abilities(scores, analysis)[0]).all()
+    assert np.isnan(replicated_congruences(analysis)[0]).all()
+
+
+@pytest.mark.parametrize(
+    ("row_count", "group_count"), [(3, 3), (12, 2), (12, 1)], ids=["3 rows", "2 groups", "1 group"]
+)
+def test_too_few_rows_or_groups_leave_estimates_without_an_error(row_count, group_count):
+    scores = draw(np.random.default_rng(9), row_count, 0.0)
+    analysis = analyse_components(scores, groups=np.arange(row_count) % group_count)
+    assert analysis.replicates == ()
+    assert np.isfinite(analysis.components.loadings).all()
+    assert np.isnan(analysis.ratio.standard_error).all()
+    assert np.isnan(analysis.loading.low).all()
+    assert np.isnan(analysis.ability.total).all()
+
+
+def test_scores_that_do_not_determine_components_are_an_error():
+    scores = draw(np.random.default_rng(9), 12, 0.0)
+    with pytest.raises(InsufficientDataError, match="2 rows of scores: at least 3"):
+        analyse_components(scores[:2])
+    scores[3, 1] = np.inf
+    with pytest.raises(EstimationError, match="row 3 has the score inf"):
         analyse_components(scores)
-    with pytest.raises(EstimationError, match="leaving one out needs at least 4"):
-        analyse_components(scores[:3])
-    with pytest.raises(EstimationError, match="2 groups of rows: at least 3"):
-        analyse_components(scores, groups=np.arange(12) % 2)

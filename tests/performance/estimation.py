@@ -21,6 +21,7 @@ from models.estimation.missing_data import estimate_moments
 from models.intermediate.int_scaling_fits import scaling_fits
 
 LANGUAGES = ("ja", "en", "code", "other", "total")
+REPLICATE_KEY = ("panel_id", "target_kind", "target", "left_out_lineage_id", "model_id")
 
 
 def panel(models: int, benchmarks: int, missing: float) -> np.ndarray:
@@ -78,7 +79,7 @@ def time_components(models: int, benchmarks: int) -> None:
 
 
 def time_fits(models: int, targets: int) -> None:
-    """Fits of all targets on five budgets, by both methods."""
+    """Fits of all targets on five budgets, by every method."""
     generator = np.random.default_rng(20241219)
     count = targets * len(LANGUAGES)
     compute = generator.normal(22, 1, models)
@@ -94,8 +95,9 @@ def time_fits(models: int, targets: int) -> None:
             "value": generator.standard_normal(models * count),
         }
     )
+    replicates = pd.DataFrame(columns=[*REPLICATE_KEY, "value"])
     start = time.perf_counter()
-    fits = scaling_fits(points)
+    fits = scaling_fits(points, replicates)
     seconds = time.perf_counter() - start
     values = points["value"].to_numpy().reshape(count, models)
     design = np.column_stack([np.ones(models), compute])

@@ -1,3 +1,4 @@
+-- A panel whose scores do not determine its components has rows all the same, without abilities.
 select
     panel_models.panel_id,
     panel_models.model_id,
@@ -9,5 +10,11 @@ left join {{ ref('fct_model_abilities') }} as abilities
     on
         panel_models.panel_id = abilities.panel_id
         and panel_models.model_id = abilities.model_id
+left join {{ ref('fct_component_variances') }} as variances
+    on
+        abilities.panel_id = variances.panel_id
+        and abilities.component_index = variances.component_index
 group by panel_models.panel_id, panel_models.model_id
-having count(abilities.ability) != any_value(panels.benchmark_count)
+having
+    count(abilities.component_index) != any_value(panels.benchmark_count)
+    or count(abilities.ability) != count(variances.eigenvalue)

@@ -14,6 +14,8 @@ reproduced as (
             first_loading.panel_id = second_loading.panel_id
             and first_loading.component_index = second_loading.component_index
     group by all
+    -- A panel whose scores do not determine its components has no loading at all.
+    having count(first_loading.loading) > 0
 )
 
 select

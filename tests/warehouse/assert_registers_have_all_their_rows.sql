@@ -6,7 +6,7 @@ expected (register, expected_row_count) as (
     values
     ('benchmarks', 19),
     ('models', 193),
-    ('panels', 3),
+    ('panels', 4),
     ('published_sources', 4),
     ('training_stages', 176),
     ('hand_checked_budgets', 137)

@@ -98,6 +98,13 @@ SENTENCES = {
         " where panel_id = 'paper_35' and component_index = 1 and model_id = '{model}'",
         "'paper_35', 1,",
     ),
+    "assert_ability_errors_are_the_spread_of_replicates": (
+        "a standard error of an ability is doubled",
+        "update marts.fct_anchored_abilities set"
+        " estimation_standard_error = 2 * estimation_standard_error"
+        " where panel_id = 'all' and component_index = 2 and model_id = '{model}'",
+        "'all', 'anchored', 2, '{model}'",
+    ),
     "assert_ancestry_has_no_cycle": (
         "a model stands twice on the way to its root",
         "update intermediate.int_model_ancestry set is_cycle = true"
@@ -201,6 +208,11 @@ SENTENCES = {
         " ('{run}', 'mmlu', '1', 'answers', 'made up: a rule', 1, 'request_id={request}', null)",
         "'{run}', 'mmlu', '1', 'answers'",
     ),
+    "assert_one_panel_is_the_reference": (
+        "two panels are the reference",
+        "update marts.dim_panels set is_reference = true where panel_id = 'complete'",
+        "[2]",
+    ),
     "assert_one_preferred_score_per_cell": (
         "no score of a model on a benchmark is preferred",
         "update marts.fct_benchmark_scores set is_preferred = false"
@@ -222,7 +234,7 @@ SENTENCES = {
     "assert_registers_have_all_their_rows": (
         "a panel is deleted",
         "delete from seeds.panels where panel_id = 'complete'",
-        "'panels', 3, 2",
+        "'panels', 4, 3",
     ),
     "assert_scaling_slopes_equal_the_builtin_regression": (
         "a slope is off by a millionth",
@@ -235,6 +247,12 @@ SENTENCES = {
         "delete from marts.fct_panel_scores"
         " where panel_id = 'paper_35' and model_id = '{model}' and benchmark_id = 'mmlu'",
         "'{model}', 'mmlu'",
+    ),
+    "assert_suspect_scores_stay_where_they_are_faithful": (
+        "a panel that passes over suspect scores holds one",
+        "update marts.fct_panel_scores set is_suspect = true"
+        " where panel_id = 'all' and model_id = '{model}' and benchmark_id = 'mmlu'",
+        "'all', '{model}', 'mmlu'",
     ),
     "assert_token_bounds_enclose_their_count": (
         "a lower bound lies above its count",

@@ -119,7 +119,7 @@ DAMAGES = {
         "panels",
         delete(panel_id="complete"),
         "assert_registers_have_all_their_rows",
-        "register=panels, expected_row_count=3, found_row_count=2",
+        "register=panels, expected_row_count=4, found_row_count=3",
     ),
     "deleted score": (
         "sentences over registers",

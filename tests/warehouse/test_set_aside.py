@@ -176,8 +176,9 @@ OTHER_DAMAGES = {
 PUBLISHED = (
     "dim_benchmarks", "dim_models", "dim_panel_models", "dim_panels", "fct_benchmark_correlations",
     "fct_benchmark_scores", "fct_component_loadings", "fct_component_variances",
-    "fct_model_abilities", "fct_panel_scores", "fct_reproduction", "fct_scaling_curves",
-    "fct_scaling_fits", "fct_scaling_points", "fct_token_budgets",
+    "fct_held_out_predictions", "fct_lineage_predictions", "fct_model_abilities",
+    "fct_panel_scores", "fct_reproduction", "fct_scaling_curves", "fct_scaling_fits",
+    "fct_scaling_points", "fct_token_budgets",
 )  # fmt: skip
 """Marts that hold nothing of what was set aside here, nor of demonstrations."""
 

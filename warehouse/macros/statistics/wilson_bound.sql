@@ -1,13 +1,14 @@
-{% macro wilson_bound(score, item_count, side) -%}
-{#- One end of the 95% score interval of a mean (Wilson 1927, JASA 22:209-212): the values of the
-    true mean m with |score - m| <= z sqrt(m (1 - m) / n). It stays within [0, 1] and does not
-    collapse at 0 and 1. `side` is '-' or '+'. Null where there is no count, which least() and
-    greatest() would pass over. -#}
+{% macro wilson_bound(score, item_count, side, quantile=none) -%}
+{#- One end of the score interval of a mean (Wilson 1927, JASA 22:209-212): the values of the true
+    mean m with |score - m| <= z sqrt(m (1 - m) / n). It stays within [0, 1] and does not collapse
+    at 0 and 1. `side` is '-' or '+'; z is `quantile`, or that of a 95% interval. Null where there
+    is no count, which least() and greatest() would pass over. -#}
+{%- set z = quantile or var('z_95') %}
     case when {{ score }} is not null and {{ item_count }} > 0 then least(1, greatest(0, (
-        {{ score }} + power({{ var('z_95') }}, 2) / (2 * {{ item_count }})
-        {{ side }} {{ var('z_95') }} * sqrt(
+        {{ score }} + power({{ z }}, 2) / (2 * {{ item_count }})
+        {{ side }} {{ z }} * sqrt(
             {{ score }} * (1 - {{ score }}) / {{ item_count }}
-            + power({{ var('z_95') }} / (2 * {{ item_count }}), 2)
+            + power({{ z }} / (2 * {{ item_count }}), 2)
         )
-    ) / (1 + power({{ var('z_95') }}, 2) / {{ item_count }}))) end
+    ) / (1 + power({{ z }}, 2) / {{ item_count }}))) end
 {%- endmacro %}
