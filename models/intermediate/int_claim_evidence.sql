@@ -35,7 +35,11 @@ stability as (
 -- The rule, fixed before anything was looked at. A claim needs every method that is required; the
 -- primary ones, which take lineages as the unit, can also refute it.
 methods as (
-    select *
+    select
+        voting.evidence,
+        voting.method,
+        voting.is_required,
+        voting.is_primary
     from (
         values
         ('slope', 'ols_lineage_jackknife', true, true),

@@ -36,7 +36,7 @@ scores as (
                         'published_scores.score',
                         'benchmarks.item_count',
                         '-',
-                        quantile=var('suspect_z')
+                        z=var('suspect_z')
                     ) }}
             end,
             published_scores.score - {{ var('suspect_corpus_margin') }}
@@ -48,7 +48,7 @@ scores as (
                         'published_scores.score',
                         'benchmarks.item_count',
                         '+',
-                        quantile=var('suspect_z')
+                        z=var('suspect_z')
                     ) }}
             end,
             published_scores.score
