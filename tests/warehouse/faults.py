@@ -202,6 +202,12 @@ SENTENCES = {
         " where run_id = '{run}' and benchmark_id = 'mmlu'",
         "'{run}', 'mmlu', 'the score is zero'",
     ),
+    "assert_no_verdict_hangs_on_one_unit": (
+        "a verdict is another one without a lineage",
+        "update marts.fct_claim_influences set is_decisive = true"
+        " where panel_id = 'all' and claim_id = 'twins_code' and left_out_id = 'Llama 2'",
+        "'twins_code', 'all', 'lineage', 'Llama 2'",
+    ),
     "assert_nothing_is_set_aside": (
         "a measured result is set aside",
         "insert into marts.fct_set_aside values"
