@@ -1,6 +1,6 @@
 -- Which abilities are Japanese? The four leading components of each panel, the benchmarks that
 -- lead each of them, and the share of the component's loadings (squared) that Japanese benchmarks
--- hold: about half for a general ability, most of it for one that only Japanese text buys.
+-- hold: about half for a general ability, most of it for one that English benchmarks lack.
 -- `dbt show` prints six columns; they hold the answer, the rest is there for `--output json`.
 with
 

@@ -1,9 +1,9 @@
--- How do abilities grow with the compute spent on each language? The study's claim: Japanese
+-- How do abilities go with the compute spent on each language? The study's claim: Japanese
 -- compute goes with the component that Japanese benchmarks lead, English compute with the general
 -- one. Slopes are per tenfold compute: of anchored abilities in standard deviations over the
 -- reference panel, which panels can be compared by; of a panel's own components in its own units.
--- Models of one lineage share their data, so that the intervals over lineages are the honest ones:
--- of a jackknife, of CR2, and of comparisons within lineages only. Where fewer than two equal
+-- Models of one lineage share their data, which the intervals over lineages allow for: those of a
+-- jackknife, of CR2, and of comparisons within lineages only. Where fewer than two equal
 -- lineages would tell the slope as well, none of them supports a claim.
 -- `dbt show` prints six columns; they hold the answer, the rest is there for `--output json`.
 with

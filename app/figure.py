@@ -1,6 +1,6 @@
 """Figure: the README's picture of the Japanese component, drawn from the marts as SVG.
 
-Left, what the second component of the study's panel is made of; right, how it grows with the
+Left, what the second component of the study's panel is made of; right, it against the
 compute spent on Japanese text. `make figure` writes it anew.
 """
 

@@ -55,7 +55,7 @@ def findings_report(snapshot: Snapshot) -> str:
 
 
 def verdict_table(snapshot: Snapshot) -> list[str]:
-    """The claims, the first panel's estimates, the verdict of each panel and that over pairs."""
+    """The claims over panels with the verdict of each; then those over pairs of models."""
     claims = marts.claims(snapshot)
     panels = list(dict.fromkeys(claims["panel_id"]))
     evidence = marts.claim_evidence(snapshot, panels[0])
@@ -64,32 +64,43 @@ def verdict_table(snapshot: Snapshot) -> list[str]:
         str(claim_id): "; ".join(_estimates(parts)) for claim_id, parts in first.groupby("claim_id")
     }
     verdicts = claims.pivot(index="claim_id", columns="panel_id", values="verdict")
-    counterparts = set(claims["counterpart_claim_id"].dropna())
-    own = claims[~claims["claim_id"].isin(counterparts)].drop_duplicates("claim_id")
-
-    def over_pairs(claim_id: str | float | None) -> str:
-        if not isinstance(claim_id, str):
-            return UNKNOWN
-        return f"{verdicts.loc[claim_id, panels[0]]}, {estimates[claim_id]}"
-
-    return _table(
-        ("claim", f"estimate on `{panels[0]}`", *(f"`{panel_id}`" for panel_id in panels), "pairs"),
-        (
+    decisive = marts.decisive_units(snapshot).groupby("claim_id")["left_out"].agg(list).to_dict()
+    is_of_pairs = claims["claim_id"].isin(claims["counterpart_claim_id"].dropna())
+    over_panels = claims[~is_of_pairs].drop_duplicates("claim_id")
+    over_pairs = claims[is_of_pairs].drop_duplicates("claim_id")
+    return [
+        *_table(
+            ("claim", f"estimate on `{panels[0]}`", *(f"`{panel_id}`" for panel_id in panels)),
             (
-                as_markdown(str(row["claim"])),
-                estimates[row["claim_id"]],
-                *(str(verdicts.loc[row["claim_id"], panel_id]) for panel_id in panels),
-                over_pairs(row["counterpart_claim_id"]),
-            )
-            for _, row in own.iterrows()
+                (
+                    as_markdown(str(row["claim"])),
+                    estimates[str(row["claim_id"])],
+                    *(str(verdicts.loc[row["claim_id"], panel_id]) for panel_id in panels),
+                )
+                for _, row in over_panels.iterrows()
+            ),
         ),
-    )
+        "",
+        *_table(
+            ("of pairs of a model and its parent", "change", "verdict", "which hangs on"),
+            (
+                (
+                    as_markdown(str(row["claim"])),
+                    estimates[str(row["claim_id"])],
+                    str(row["verdict"]),
+                    ", ".join(map(as_markdown, decisive.get(row["claim_id"], []))) or UNKNOWN,
+                )
+                for _, row in over_pairs.iterrows()
+            ),
+        ),
+    ]
 
 
 def _rule() -> list[str]:
     """How to read the table."""
     return [
-        "Intervals are of 95% and take lineages, not models, as independent. A claim is supported",
+        "Intervals are of 95% and take lineages (and, of pairs, developers), not models, as",
+        "independent. A claim is supported",
         "if every required method votes for each of its parts, and not supported if all primary",
         "methods vote against one of them and no required method for it. Anything else cannot be",
         "told.",
@@ -98,7 +109,8 @@ def _rule() -> list[str]:
 
 def _estimates(parts: pd.DataFrame) -> Iterable[str]:
     for _, part in parts.iterrows():
-        estimate = number(part["estimate"])
+        unit = " SD" if str(part["target"]).startswith("anchored_") else ""
+        estimate = number(part["estimate"]) + unit
         if is_unknown(part["ci_low"]):
             yield f"{estimate} (no interval)"
         else:

@@ -120,6 +120,23 @@ def claims(snapshot: Answering) -> pd.DataFrame:
     )
 
 
+def decisive_units(snapshot: Answering) -> pd.DataFrame:
+    """What the verdict on a claim over pairs hangs on: without each of them it is another one."""
+    return snapshot.answer(
+        """
+        select influences.claim_id, influences.left_out_kind,
+            coalesce(models.model_name, influences.left_out_id) as left_out
+        from marts.fct_claim_influences as influences
+        left join marts.dim_models as models on influences.left_out_id = models.model_id
+        where influences.is_decisive and influences.claim_id in (
+            select counterpart_claim_id from marts.fct_claims
+            where counterpart_claim_id is not null
+        )
+        order by influences.claim_id, influences.left_out_kind, left_out
+        """
+    )
+
+
 def claim_evidence(snapshot: Answering, panel_id: str) -> pd.DataFrame:
     """What each method says of each part of each claim on one panel, the primary ones first."""
     return snapshot.answer(

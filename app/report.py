@@ -41,8 +41,8 @@ DEMO_BENCHMARKS = ("hellaswag", "jcommonsenseqa", "jemhopqa", "wmt20_en_ja", "xl
 """Demonstration scores that are shown; there are more in fct_run_scores."""
 RUN_COUNT = 2
 
-QUESTIONS = (("ja", "component_2"), ("en", "component_1"), ("total", "component_1"))
-"""Kinds of compute and what the study says they buy."""
+QUESTIONS = (("ja", "anchored_2"), ("en", "anchored_1"), ("total", "anchored_1"))
+"""Kinds of compute and the ability that the study sees them go with."""
 
 NARROWEST = 96
 """Columns the tables need; where the terminal has fewer, or is a pipe, they are used anyway."""
@@ -146,20 +146,20 @@ def _largest(loadings: pd.DataFrame) -> str:
 
 
 def _slopes(snapshot: Snapshot) -> Table:
-    """What ten times the compute on a language buys."""
+    """How ability differs with the compute on a language."""
     fits = marts.scaling_fits(snapshot, PANEL).set_index(["budget_language", "target"])
     return _table(
-        "\nWhat does ten times the training compute buy? Slope of ability on log compute",
-        ("compute on", "ability on", "slope", "by models", "by lineages", "models", "lineages"),
+        "\nHow do abilities differ per tenfold training compute? Slopes, in standard deviations",
+        ("compute on", "ability", "slope", "by lineages", "models", "lineages", "worth"),
         (
             (
                 BUDGET_LANGUAGE_NAMES[language],
                 target.replace("_", " "),
                 number(fit["slope"]),
-                interval(fit["ols_ci_low"], fit["ols_ci_high"]),
                 interval(fit["lineage_ci_low"], fit["lineage_ci_high"]),
                 f"{fit['model_count']:.0f}",
                 f"{fit['lineage_count']:.0f}",
+                number(fit["effective_lineage_count"], 1),
             )
             for language, target in QUESTIONS
             for _, fit in fits.loc[fits.index.isin([(language, target)])].iterrows()
@@ -207,11 +207,12 @@ def _print_demonstration(console: Console, snapshot: Snapshot) -> None:
 def _print_next_steps(console: Console) -> None:
     """What to type next."""
     console.print(
-        "\nModels of one lineage share weights or data: the intervals by lineages are the honest\n"
-        "ones, if rough below ten lineages. – means that there are too few models or lineages.\n"
+        "\nModels of one lineage share weights or data, which intervals by lineages allow for. Lineages\n"
+        "worth fewer than two equal ones support no claim. – means too few models or lineages.\n"
     )
     commands = _command_folder()
     for purpose, command in (
+        ("The study's claims, each with a verdict", f"{commands}evalwh report --markdown"),
         ("Pages with every figure and every source", "make app"),
         (
             "A question answered in SQL; there are more in analyses/",

@@ -92,8 +92,7 @@ def show_coefficients(pair: pd.Series[float]) -> None:
             "Pearson r, 95% interval by lineages",
             "pearson",
             "pearson_lineage",
-            f"{meaning('lineage')} This interval takes whole lineages, not models, as "
-            "independent. It is the one to trust.",
+            f"{meaning('lineage')} This interval takes whole lineages, not models, as independent.",
         ),
         (
             of_ranks,

@@ -1,4 +1,4 @@
-"""Scaling: how abilities and scores grow with the compute spent on each language."""
+"""Scaling: abilities and scores against the compute spent on each language."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def show_fit(fit: pd.Series[float]) -> None:
     else:
         st.caption(
             "Models of one lineage share weights or data. The interval by lineages does not "
-            "count them as independent, and is the one to trust."
+            "count them as independent."
         )
     count, lineages = st.columns(2)
     count.metric("Models", f"{fit['model_count']:.0f}")
@@ -191,9 +191,9 @@ def show_points(points: pd.DataFrame) -> None:
 
 snapshot = open_page(
     "Scaling",
-    "How much better models get when ten times as much computing is spent on training them on "
-    "text of one language. Each point is a model, the line is the average trend over models, and "
-    "the grey band is where that trend could lie (95%) if all models were independent.",
+    "How models differ that had ten times as much computing spent on training them on text of one "
+    "language. Each point is a model, the line is the average trend over models, and the grey band "
+    "is where that trend could lie (95%) if all models were independent, which they are not.",
 )
 panel_id = choose_panel(snapshot)
 fits = marts.scaling_fits(snapshot, panel_id)

@@ -32,7 +32,7 @@ stability as (
     select * from {{ ref('int_component_stability') }}
 ),
 
--- The rule, fixed before anything was looked at. A claim needs every method that is required; the
+-- The rule, fixed before its verdicts were looked at but for pairs, which came later. A claim needs every method that is required; the
 -- primary ones, which take lineages as the unit, can also refute it.
 methods as (
     select

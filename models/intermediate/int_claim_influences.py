@@ -12,6 +12,7 @@ from scipy.special import ndtri
 from models.estimation.cluster_robust import fit_lineage_cr2, fit_lineage_jackknife
 from models.estimation.fixed_effects import fit_lineage_fixed_effects
 from models.estimation.jackknife import FISHER_Z, Jackknife
+from models.estimation.pairs import paired_effect
 from models.intermediate.int_scaling_fits import TARGET, replicates_of, values_without_lineages
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
     from numpy.typing import NDArray
 
+    from models.estimation.pairs import PairedEffect
     from models.estimation.scaling import ScalingFit
 
     Floats = NDArray[np.float64]
@@ -161,13 +163,40 @@ def _correlation(sums: Floats) -> Floats:
     return np.where(is_defined, pearson, np.nan)
 
 
-def claim_influences(
-    parts: pd.DataFrame, points: pd.DataFrame, replicates: pd.DataFrame, scores: pd.DataFrame
-) -> pd.DataFrame:
-    """Estimates of all parts that are slopes or correlations, with the columns of `COLUMNS`.
+def effects_without(pairs: pd.DataFrame) -> Iterator[tuple[Unit, PairedEffect]]:
+    """A paired effect without each lineage, developer and child.
 
-    `parts`, `points`, `replicates` and `scores` are stg_claim_parts, int_scaling_points,
-    int_ability_replicates and int_panel_scores.
+    `pairs` has a row per child: model_id, lineage_id, developer, value and dose (all null if values
+    are averaged).
+    """
+    pairs = pairs.sort_values("model_id")
+    model_ids, lineage_ids = (pairs[name].to_numpy(str) for name in ("model_id", "lineage_id"))
+    developers, values = pairs["developer"].to_numpy(str), pairs["value"].to_numpy(np.float64)
+    doses = pairs["dose"].to_numpy(np.float64) if pairs["dose"].notna().any() else None
+    units = [
+        *units_of(model_ids, lineage_ids),
+        *(Unit("developer", str(name), developers != name) for name in np.unique(developers)),
+    ]
+    for unit in units:
+        kept = unit.is_kept
+        if kept.any():
+            dose = None if doses is None else doses[kept]
+            effect = paired_effect(values[kept], lineage_ids[kept], developers[kept], dose)
+            yield unit, effect
+
+
+def claim_influences(
+    parts: pd.DataFrame,
+    panels: pd.DataFrame,
+    points: pd.DataFrame,
+    replicates: pd.DataFrame,
+    scores: pd.DataFrame,
+    pairs: pd.DataFrame,
+) -> pd.DataFrame:
+    """Estimates of all parts but loadings, with the columns of `COLUMNS`.
+
+    The arguments are stg_claim_parts, stg_panels, int_scaling_points, int_ability_replicates,
+    int_panel_scores and int_paired_values. Pairs stand on the reference panel.
     """
     rows: list[tuple[Any, ...]] = []
     slopes = parts[parts["evidence"] == "slope"].rename(columns={"on_what": "budget_language"})
@@ -197,6 +226,16 @@ def claim_influences(
                     (part.claim_id, panel_id, part.part_index, one.method, *unit[:2], *one[1:])
                     for one in estimates
                 )
+    of_pairs = dict(list(pairs.groupby(["estimand", *TARGET])))
+    for panel_id in panels.loc[panels["is_reference"], "panel_id"]:
+        for part in parts[parts["evidence"] == "paired"].itertuples():
+            key = (part.on_what, part.target_kind, part.target)
+            if key not in of_pairs:
+                continue
+            for unit, effect in effects_without(of_pairs[key]):
+                interval = (effect.estimate, effect.ci_low, effect.ci_high, np.nan)
+                head = (part.claim_id, panel_id, part.part_index, "pairs")
+                rows.append((*head, *unit[:2], *interval))
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
     return table.sort_values(list(COLUMNS)[:6], ignore_index=True)
 
@@ -216,7 +255,9 @@ def model(dbt: Any, session: DuckDBPyConnection) -> pd.DataFrame:
     dbt.config(materialized="table")
     return claim_influences(
         dbt.ref("stg_claim_parts").df(),
+        dbt.ref("stg_panels").df(),
         dbt.ref("int_scaling_points").df(),
         dbt.ref("int_ability_replicates").df(),
         dbt.ref("int_panel_scores").df(),
+        dbt.ref("int_paired_values").df(),
     )

@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from models.estimation.cluster_robust import Replicates, fit_lineage_cr2, fit_lineage_jackknife
+from models.estimation.pairs import paired_effect
 from models.intermediate.int_claim_influences import (
     claim_influences,
     correlation_estimates,
@@ -16,6 +17,7 @@ from models.intermediate.int_claim_influences import (
 
 LINEAGES = np.array(["a", "a", "a", "b", "b", "c", "c", "d"])
 MODELS = np.array([f"m{i}" for i in range(8)])
+DEVELOPERS = np.array(["x", "y", "z", "x", "y", "z", "w", "x"])
 GENERATOR = np.random.default_rng(1)
 COMPUTE = GENERATOR.uniform(20, 24, 8)
 VALUES = {
@@ -33,6 +35,7 @@ def inputs() -> list[pd.DataFrame]:
             ("ability", 1, "slope", "anchored", "anchored_2", "ja"),
             ("twins", 1, "correlation", "benchmark", "x", "y"),
             ("led_by", 1, "loading", "benchmark", "x", "component_2"),
+            ("gains", 1, "paired", "benchmark", "x", "gain"),
         ],
         columns=["claim_id", "part_index", "evidence", "target_kind", "target", "on_what"],
     )
@@ -65,7 +68,20 @@ def inputs() -> list[pd.DataFrame]:
         pd.DataFrame({**models, "benchmark_id": name, "score": score})
         for name, score in (("x", x), ("y", x**2 + np.arange(8) % 3))
     )
-    return [parts, points, replicates, scores]
+    pairs = pd.DataFrame(
+        {
+            "estimand": "gain",
+            "target_kind": "benchmark",
+            "target": "x",
+            "model_id": MODELS,
+            "lineage_id": LINEAGES,
+            "developer": DEVELOPERS,
+            "value": VALUES["benchmark", "x"],
+            "dose": np.nan,
+        }
+    )
+    panels = pd.DataFrame({"panel_id": ["p", "other"], "is_reference": [True, False]})
+    return [parts, panels, points, replicates, scores, pairs]
 
 
 def test_a_lineage_of_one_model_is_left_out_once():
@@ -117,7 +133,7 @@ def test_abilities_without_a_lineage_are_estimated_without_it(found):
 
 
 def test_correlations_are_those_of_the_other_models(found):
-    x, y = (rows["score"].to_numpy() for _, rows in inputs()[3].groupby("benchmark_id"))
+    x, y = (rows["score"].to_numpy() for _, rows in inputs()[4].groupby("benchmark_id"))
     kept = MODELS != "m0"
     pearson = stats.pearsonr(x[kept], y[kept])
     row = found.loc["twins", "models", "model", "m0"]
@@ -142,6 +158,21 @@ def test_the_jackknife_of_a_correlation_equals_leaving_out_by_hand():
     # Two lineages are too few, and so they are in the mart.
     kept = np.isin(LINEAGES, ["a", "b"])
     assert np.isnan(correlation_estimates(scores[kept], LINEAGES[kept])[0].low)
+
+
+def test_paired_effects_are_those_of_the_other_pairs(found):
+    kept = {
+        "lineage": ("a", LINEAGES != "a"),
+        "model": ("m4", MODELS != "m4"),
+        "developer": ("z", DEVELOPERS != "z"),
+    }
+    for kind, (name, is_kept) in kept.items():
+        values = VALUES["benchmark", "x"][is_kept]
+        effect = paired_effect(values, LINEAGES[is_kept], DEVELOPERS[is_kept])
+        row = found.loc["gains", "pairs", kind, name]
+        assert (row["estimate"], row["ci_low"], row["ci_high"]) == pytest.approx(
+            (effect.estimate, effect.ci_low, effect.ci_high)
+        )
 
 
 def test_no_row_is_for_a_loading_and_order_does_not_matter(found):
