@@ -149,7 +149,7 @@ def _slopes(snapshot: Snapshot) -> Table:
     """How ability differs with the compute on a language."""
     fits = marts.scaling_fits(snapshot, PANEL).set_index(["budget_language", "target"])
     return _table(
-        "\nHow do abilities differ per tenfold training compute? Slopes, in standard deviations",
+        "\nHow do abilities differ per tenfold compute? Slopes, in standard deviations",
         ("compute on", "ability", "slope", "by lineages", "models", "lineages", "worth"),
         (
             (
@@ -207,8 +207,8 @@ def _print_demonstration(console: Console, snapshot: Snapshot) -> None:
 def _print_next_steps(console: Console) -> None:
     """What to type next."""
     console.print(
-        "\nModels of one lineage share weights or data, which intervals by lineages allow for. Lineages\n"
-        "worth fewer than two equal ones support no claim. – means too few models or lineages.\n"
+        "\nModels of one lineage share weights or data, which intervals by lineages allow for.\n"
+        "Lineages worth fewer than two equal ones support no claim. – means too few of them.\n"
     )
     commands = _command_folder()
     for purpose, command in (

@@ -52,7 +52,7 @@ def test_the_report_has_every_verdict_and_every_vote(typed, built_warehouse):
             "select panel_id, count(*), count(*) filter (where vote = 'for')"
             " from marts.fct_claim_evidence group by panel_id"
         ).fetchall()
-    shown = {row[0]: row[2:-1] for row in rows(summary)}
+    shown = {row[0]: row[2:] for row in rows(summary)}
     assert len(verdicts) >= 10
     for claim, expected in verdicts:
         assert shown[claim] == expected
@@ -63,19 +63,23 @@ def test_the_report_has_every_verdict_and_every_vote(typed, built_warehouse):
     } == set(votes)
 
 
-def test_a_claim_over_pairs_stands_beside_the_claim_that_it_mirrors(typed, built_warehouse):
+def test_claims_over_pairs_name_all_that_their_verdict_hangs_on(typed, built_warehouse):
     with duckdb.connect(str(built_warehouse), read_only=True) as connection:
-        mirrored = connection.execute(
+        over_pairs = connection.execute(
             """
-            select claims.claim, pairs.verdict
-            from marts.fct_claims as claims
-            inner join marts.fct_claims as pairs on claims.counterpart_claim_id = pairs.claim_id
-            """
+            select pairs.claim, pairs.verdict, count(*) filter (where influences.is_decisive)
+            from marts.fct_claims as pairs
+            inner join marts.fct_claim_influences as influences using (claim_id, panel_id)
+            where claim_id in (select counterpart_claim_id from marts.fct_claims)
+            group by pairs.claim, pairs.verdict"""
         ).fetchall()
-    shown = {row[0]: row[-1] for row in rows(typed("report", "--markdown").output)}
-    assert mirrored
-    for claim, verdict in mirrored:
-        assert shown[claim].startswith(f"{verdict}, ")
+    summary = typed("report", "--markdown").output.partition("## On the panel")[0]
+    shown = {row[0]: row for row in rows(summary)}
+    assert sum(count for *_, count in over_pairs) > 0
+    for claim, verdict, count in over_pairs:
+        assert shown[claim][2] == verdict
+        units = shown[claim][3].split(", ")
+        assert (units == ["–"]) if count == 0 else (len(units) == count)
 
 
 def test_the_findings_are_written_between_the_marks_of_a_file(typed, tmp_path):

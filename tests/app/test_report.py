@@ -48,19 +48,20 @@ def test_the_report_has_the_numbers_of_the_warehouse(report, built_warehouse):
         ).fetchone()
         slopes = connection.execute(
             """
-            select slope, model_count, lineage_count
+            select slope, model_count, lineage_count, effective_lineage_count
             from marts.fct_scaling_fits
             where panel_id = 'paper_35' and method = 'ols' and (budget_language, target) in (
-                ('ja', 'component_2'), ('en', 'component_1'), ('total', 'component_1')
+                ('ja', 'anchored_2'), ('en', 'anchored_1'), ('total', 'anchored_1')
             )
             """
         ).fetchall()
     assert f"{score_count:,} scores" in report
     assert f"{share:.2f} [{low:.2f}, {high:.2f}]" in report
     assert len(slopes) == 3
-    for slope, model_count, lineage_count in slopes:
+    for slope, model_count, lineage_count, worth in slopes:
         number = f"{slope:.2f}".replace("-", "−")
-        assert re.search(rf" {number} .* {model_count} +{lineage_count}\s*$", report, re.MULTILINE)
+        counts = rf"{model_count} +{lineage_count} +{worth:.1f}"
+        assert re.search(rf" {number} .* {counts}\s*$", report, re.MULTILINE)
 
 
 def test_the_report_shows_measured_scores_beside_published_ones(report, built_warehouse):
