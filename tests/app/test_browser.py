@@ -166,7 +166,7 @@ def test_the_panel_survives_a_change_of_page(address, browser):
         browser.find_element(By.LINK_TEXT, name).click()
         wait_for_page(browser, title, 0)
         assert "panel=complete" in browser.current_url
-        patiently(browser).until(lambda driver: "63 models" in text_of(driver, "stSidebar"))
+        patiently(browser).until(lambda driver: "61 models" in text_of(driver, "stSidebar"))
 
 
 def test_the_app_asks_nobody_but_itself(address, browser):
