@@ -148,10 +148,12 @@ def write_parquet(
 ) -> Outcome:
     """Write the rows of a statement that reads into a Parquet file, which appears when it is whole.
 
-    A Parquet file that was there is replaced, and nothing else is; who may read it stays.
+    A Parquet file that was there is replaced, and nothing else is; who may read it stays. Nothing
+    is written among the shards, nor where a file has a shard's name.
 
     Raises:
-        QueryError: as `read`; or there is something else at `path`, or it cannot be written.
+        QueryError: as `read`; or there is something else at `path`, it is a place of shards, or it
+            cannot be written.
         WarehouseError: the warehouse cannot be opened.
     """
     try:
@@ -175,11 +177,21 @@ def _replaceable_mode(path: Path) -> int | None:
     """Who may read and write the Parquet file at `path`; null if there is nothing.
 
     Raises:
-        QueryError: there is something else.
+        QueryError: there is something else, or it is a place of shards.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from warehouse.shard_files import NAME, shards_path
+
+    shards = os.path.realpath(shards_path())
+    # The file takes the place of what stands there, also of a link, in the folder as it really is.
+    place = os.path.realpath(path.parent)
+    if NAME.fullmatch(path.name) or os.path.commonpath((shards, place)) == shards:
+        raise QueryError(
+            f"{path} is a place of shards ({shards_path()} or a shard's name), from which the raw"
+            " store is made anew, and is left as it is; name another file"
+        )
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:

@@ -53,13 +53,16 @@ LOCKED = (
 one of them back (https://duckdb.org/docs/stable/operations_manual/securing_duckdb/overview)."""
 
 SETTING_FUNCTIONS = re.compile(r"enable_(?:logging|profiling)", re.IGNORECASE)
-"""Functions that a select can call and that write files (DuckDB 1.5): the kernel forbids it where
-it has Landlock, and the names are refused everywhere."""
+"""Functions that a select can call and that write files (DuckDB 1.5). What holds is not this but
+`LOCKED`, and the kernel where it has Landlock: a name that a statement puts together gets past it.
+Where it is written out, it says why the function is refused, more clearly than DuckDB does."""
 
 POINTER_FUNCTIONS = re.compile(
     r'\b(arrow_scan(?:_dumb)?|pandas_scan|python_map_function)"?\s*\(', re.IGNORECASE
 )
-"""Functions of DuckDB's own that take an address in memory, and end the process at a wrong one."""
+"""Functions of DuckDB's own that take an address in memory, and end the process at a wrong one. A
+name that a statement puts together gets past this; the process that may end is the statement's own.
+"""
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from warehouse.checking import (
     shown,
 )
 from warehouse.errors import WarehouseError
-from warehouse.loading import DAMAGED, LOADED, STEPS, remembered, rows_of
+from warehouse.loading import DAMAGED, LOADED, STEPS, main_table, remembered, rows_of
 from warehouse.raw_store import open_raw_store
 from warehouse.records import DETERMINED, REFERENCES, TABLES, Determined, columns
 from warehouse.repairing import HOLLOW
@@ -334,6 +334,7 @@ def _store(connection: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
             f" from owned_{name} group by {key} having count(*) > 1",
             "its key is there more than once",
         )
+    yield from _remembered_rows(connection)
     for name, named in NAMED_ALONGSIDE.items():
         for column, other in named:
             yield from _listed(
@@ -366,6 +367,25 @@ def _store(connection: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
         yield from _kept_rules(connection, kind, query)
 
 
+def _remembered_rows(connection: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
+    """Tables with more rows than shards brought in, or with none though shards brought some.
+
+    Fewer rows are no fault by themselves: what two shards have is in the store once.
+    """
+    for kind in STEPS:
+        table = main_table(kind)
+        ((brought,),) = connection.execute(
+            "select coalesce(sum(row_count), 0) from raw.loaded_shards where kind = ?", [kind]
+        ).fetchall()
+        found = _count(connection, table)
+        if found > brought or (brought and not found):
+            said = (
+                f"it has {found} rows, and the shards of {kind} that raw.loaded_shards remembers"
+                f" have {brought}"
+            )
+            yield Finding(f"raw.{table}", "", "", abs(found - int(brought)), said)
+
+
 def _kept_rules(
     connection: duckdb.DuckDBPyConnection, kind: ShardKind, query: str
 ) -> Iterator[Finding]:
@@ -382,7 +402,6 @@ def _kept_rules(
         # Of what is a table's key there is one row, or it was named already.
         if one.key != TABLES[one.table].key
     ]
-    place = next(step.table for step in reversed(STEPS[kind]) if step.table)
     for breaches in queries:
         found = connection.execute(
             f"select owner_run_id, owner_benchmark_id, column_name, sentence, any_value(found),"
@@ -390,7 +409,7 @@ def _kept_rules(
         ).fetchall()
         for run_id, benchmark_id, column, sentence, value, keys in found:
             yield Finding(
-                f"raw.{place}",
+                f"raw.{main_table(kind)}",
                 run_id,
                 benchmark_id,
                 len(keys),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import duckdb
 
 from warehouse.errors import NothingToForgetError, RawStoreWriteError, WarehouseError
-from warehouse.loading import LOADED, load
+from warehouse.loading import LOADED, STEPS, load, main_table
 from warehouse.raw_store import open_raw_store
 from warehouse.records import VERSION
 from warehouse.shard_files import NAME, read_shard, shard_files, write_shard
@@ -175,6 +175,7 @@ def forget(folder: Path, store: Path, what: What) -> Forgotten:
         forgotten = _select(connection, what)
         written: list[tuple[ShardFile, pa.Table]] = []
         replaced: list[str] = []
+        changed: set[str] = set()
         for place in (folder, folder / LOADED):
             for file in shard_files(place):
                 try:
@@ -192,7 +193,11 @@ def forget(folder: Path, store: Path, what: What) -> Forgotten:
         connection.begin()
         try:
             for table_name, condition in OF_TABLES.items():
-                connection.execute(f"delete from raw.{table_name} where {condition}")
+                ((gone,),) = connection.execute(
+                    f"delete from raw.{table_name} where {condition}"
+                ).fetchall()
+                if gone:
+                    changed.add(table_name)
             connection.execute(
                 "delete from raw.loaded_shards where shard_name in (select unnest(?))", [replaced]
             )
@@ -203,6 +208,7 @@ def forget(folder: Path, store: Path, what: What) -> Forgotten:
                     " ?::timestamptz as loaded_at, ? as shard_version",
                     [file.name, file.kind, kept.num_rows, datetime.now(UTC), VERSION],
                 )
+            _remember_no_rows(connection, changed)
             connection.commit()
         except duckdb.Error as error:
             raise RawStoreWriteError(
@@ -246,6 +252,20 @@ def _select(connection: duckdb.DuckDBPyConnection, what: What) -> Forgotten:
     return Forgotten(
         mapping_count, answer_count, request_count - own_count, [run for (run,) in shared_with]
     )
+
+
+def _remember_no_rows(connection: duckdb.DuckDBPyConnection, changed: set[str]) -> None:
+    """Have shards that are elsewhere stay remembered, without rows where none of theirs is left.
+
+    Else a table that was emptied on purpose would look like one that lost its rows.
+    """
+    for kind in STEPS:
+        if (table := main_table(kind)) in changed:
+            connection.execute(
+                "update raw.loaded_shards set row_count = 0 where kind = ?"
+                f" and not exists (select 1 from raw.{table})",
+                [kind],
+            )
 
 
 def _kept(connection: duckdb.DuckDBPyConnection, file: ShardFile, shard: pa.Table) -> pa.Table:

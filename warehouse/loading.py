@@ -113,6 +113,11 @@ STEPS: dict[ShardKind, tuple[Step, ...]] = {
 """What a shard adds to the raw store, by its kind; `shard` is its table."""
 
 
+def main_table(kind: ShardKind) -> str:
+    """The table of the raw store that has a row for each row of a shard of that kind, once."""
+    return next(step.table for step in reversed(STEPS[kind]) if step.table)
+
+
 @dataclass(slots=True)
 class LoadReport:
     """What one call of `load` did."""

@@ -64,7 +64,8 @@ def store_version(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
     """The version of the open raw store at `path`: 0 if it is empty, 1 if it does not say.
 
     Raises:
-        RawStoreUnreadableError: the database holds something else.
+        RawStoreUnreadableError: the database holds something else, or is of this version and lacks
+            a table or a column of it.
         RawStoreVersionError: a later version of this project has written it.
     """
     tables = {
@@ -96,6 +97,8 @@ def store_version(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
             f" up to {newest}. Update evalwh; or, to go back, put a backup of version {newest} in"
             " its place, if there is one beside it"
         )
+    if applied == newest and (lacking := _lacking(connection)):
+        raise RawStoreUnreadableError(f"{path} lacks {', '.join(lacking)}. {MADE_ANEW}")
     return applied
 
 
@@ -104,7 +107,7 @@ def check_version(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 
     Raises:
         RawStoreVersionError: it is of another version; the message says what to do.
-        RawStoreUnreadableError: the database holds something else.
+        RawStoreUnreadableError: as of `store_version`.
     """
     found = store_version(connection, path)
     newest = migrations()[-1].version
@@ -133,7 +136,7 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: Path, until_closed: Exi
     Raises:
         MigrationError: a step or the backup failed; the store is of its last whole version.
         RawStoreVersionError: a later version of this project has written it.
-        RawStoreUnreadableError: the database holds something else.
+        RawStoreUnreadableError: as of `store_version`.
     """
     found = store_version(connection, path)
     steps = migrations()
@@ -192,6 +195,27 @@ def differences(connection: duckdb.DuckDBPyConnection) -> list[str]:
         for where, ones in (("missing", declared - found), ("unknown", found - declared))
         for table, name, sql_type, is_nullable in sorted(ones)
     ]
+
+
+def _lacking(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Tables and columns of the records that the open raw store has not, or of another type."""
+    found: dict[str, dict[str, str]] = {}
+    for table, name, sql_type in connection.execute(
+        "select table_name, column_name, data_type from duckdb_columns()"
+        " where database_name = current_database() and schema_name = 'raw'"
+    ).fetchall():
+        found.setdefault(table, {})[name] = sql_type
+    lacking = []
+    for table in TABLES.values():
+        if table.name not in found:
+            lacking.append(f"the table raw.{table.name}")
+            continue
+        lacking += [
+            f"the column {one.name} ({one.sql_type}) of raw.{table.name}"
+            for one in columns(table.row)
+            if found[table.name].get(one.name) != one.sql_type.upper()
+        ]
+    return lacking
 
 
 def _applied(connection: duckdb.DuckDBPyConnection) -> int:

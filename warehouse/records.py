@@ -453,7 +453,7 @@ class LoadedShard(TypedDict):
     kind: str
     """What it holds."""
     row_count: Int64
-    """Rows of the file."""
+    """Rows of the file; 0 since all rows of its kind were forgotten."""
     loaded_at: Time
     """When it was brought in."""
     shard_version: Annotated[Int32, Since(2, earlier=1)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import psutil
 import pyarrow as pa
 import pytest
 
+from tests.dbt_project import REPOSITORY
 from tests.trap import listening
 from tests.warehouse import hostile_statements
 from warehouse.door import Limits, asked, read, write_parquet
@@ -202,6 +204,33 @@ def test_what_is_allowed_leads_to_nothing_else(folder) -> None:
         result = evalwh(f"from read_csv('{name}')", "--allow-files", "open")
         assert (result.returncode == 0) == is_allowed, name
         assert SECRET not in result.stdout + result.stderr
+
+
+@pytest.mark.slow(seconds=2)
+def test_no_answer_takes_the_place_of_a_shard(folder, monkeypatch) -> None:
+    (shard,) = list((REPOSITORY / "warehouse" / "demo").glob("*.files.*"))[:1]
+    for name in ("shards/loaded", "elsewhere", "other"):
+        (folder / name).mkdir(parents=True)
+    kept = Path(shutil.copy(shard, folder / "shards" / "loaded"))
+    away = Path(shutil.copy(shard, folder / "elsewhere"))
+    (folder / "link").symlink_to(folder / "shards")
+    monkeypatch.setenv("EVALWH_SHARDS", "shards")
+    for place in (
+        kept,
+        away,
+        Path("link/loaded", kept.name),
+        Path("shards/../shards/rows.parquet"),
+        Path("other", kept.name),
+    ):
+        refused = evalwh("select 1", "--parquet", str(place))
+        assert refused.returncode == 1, place
+        assert f"{place} is a place of shards" in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
+    assert kept.read_bytes() == away.read_bytes() == shard.read_bytes()
+    assert [path.name for path in (folder / "shards").iterdir()] == ["loaded"]
+    assert not list((folder / "other").iterdir())
+    for place in ("rows.parquet", "shards-2.parquet", "elsewhere/rows.parquet"):
+        assert evalwh("select 1", "--parquet", place).returncode == 0, place
 
 
 @pytest.mark.slow(seconds=1)

@@ -191,6 +191,44 @@ def test_what_is_wrong_in_the_raw_store_is_named(statement, kept):
     assert any(one.startswith(place) and said in one for one in kept.found())
 
 
+EMPTIED = {
+    "delete from raw.answers; delete from raw.generations; delete from raw.log_likelihoods;"
+    " delete from raw.program_outcomes": (
+        "raw.answers",
+        "it has 0 rows, and the shards of answers",
+    ),
+    "delete from raw.program_outcomes": ("raw.program_outcomes", "it has 0 rows"),
+    "delete from raw.loaded_shards where kind = 'answers'": (
+        "raw.answers",
+        "that raw.loaded_shards remembers have 0",
+    ),
+    "update raw.loaded_shards set row_count = 1 where kind = 'requests'": (
+        "raw.run_requests",
+        "the shards of requests that raw.loaded_shards remembers have 2",
+    ),
+}
+"""What only the memory of shards tells where the shards are gone."""
+
+
+@pytest.mark.parametrize("statement", EMPTIED)
+def test_tables_that_are_not_what_the_shards_brought_are_named(statement, kept):
+    shutil.rmtree(kept.shards / "loaded")
+    assert kept.found() == []
+    kept.rows(statement)
+    place, said = EMPTIED[statement]
+    assert any(one.startswith(place) and said in one for one in kept.found())
+    assert kept.evalwh("check").returncode == 1
+
+
+def test_what_was_forgotten_of_shards_that_are_elsewhere_is_not_missed(kept):
+    shutil.rmtree(kept.shards / "loaded")
+    for (run,) in kept.rows("select distinct run_id from raw.run_requests"):
+        forget(kept.shards, kept.store, What(run))
+    assert kept.rows("select count(*) from raw.answers") == [(0,)]
+    assert kept.rows("select count(*) > 0 from raw.loaded_shards") == [(True,)]
+    assert kept.found() == []
+
+
 def test_a_row_that_another_shard_says_otherwise_is_like_the_first_that_came(kept):
     first, *_ = (file for file in shard_files(kept.shards / "loaded") if file.kind == "answers")
     table = read_shard(first).table

@@ -230,6 +230,63 @@ def test_a_store_that_has_lost_its_versions_says_how_all_comes_back(forgotten, t
         assert connection.execute("from raw.answers order by all").fetchall() == before
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory) -> Path:
+    """A folder with a raw store of this version, and its shards."""
+    folder = tmp_path_factory.mktemp("filled")
+    shutil.copytree(REPOSITORY / "warehouse" / "demo", folder / "shards")
+    assert load(folder / "shards", folder / "generations.duckdb").refused == []
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            "alter table raw.answers drop column latency_seconds",
+            "the column latency_seconds (double) of raw.answers",
+        ),
+        (
+            "alter table raw.answers alter column latency_seconds type varchar",
+            "the column latency_seconds (double) of raw.answers",
+        ),
+        ("drop table raw.failures", "the table raw.failures"),
+        (
+            "drop table raw.loaded_shards; alter table raw.items drop column target",
+            "the column target (varchar) of raw.items, the table raw.loaded_shards",
+        ),
+    ],
+)
+def test_a_store_that_lacks_a_part_says_which_and_how_all_comes_back(
+    change, said, filled, tmp_path
+):
+    folder = Path(shutil.copytree(filled, tmp_path / "data"))
+    path = folder / "generations.duckdb"
+    with closing(duckdb.connect(path)) as connection:
+        connection.execute(change)
+    sentence = f"{path} lacks {said}. {migrating.MADE_ANEW}"
+    places = {"EVALWH_GENERATIONS": str(path), "EVALWH_SHARDS": str(folder / "shards")}
+    for command in ("load", "check", "repair", "status", "measure"):
+        answer = subprocess.run(
+            [EVALWH, command],
+            env={**os.environ, **places},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (command, answer.returncode) == (command, 1)
+        assert (command, answer.stdout) == (command, "")
+        assert answer.stderr.splitlines() == [f"Error: {sentence}"]
+    built = run_dbt("build", "--select", "stg_items", env=dbt_environment(folder))
+    assert built.returncode != 0
+    assert f" {said}. {migrating.MADE_ANEW}" in built.stdout
+    assert "Traceback" not in built.stdout
+    path.rename(folder / "away.duckdb")
+    assert load(folder / "shards", path).refused == []
+    with closing(duckdb.connect(path, read_only=True)) as connection:
+        assert version_of(connection) == VERSION
+
+
 def test_another_database_is_not_taken_for_a_raw_store(tmp_path):
     path = tmp_path / "warehouse.duckdb"
     with closing(duckdb.connect(path)) as connection:
