@@ -14,6 +14,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from inference.errors import SamplesFileError
+from inference.exchange.lm_eval_kept import (
+    as_pairs,
+    kept_invocation,
+    kept_task,
+    without_credentials,
+)
 from inference.exchange.lm_eval_lines import logged_sample
 
 if TYPE_CHECKING:
@@ -49,19 +55,19 @@ class SamplesFile:
     @property
     def model_name(self) -> str | None:
         """The model that answered, by the results; null where they do not say."""
-        arguments = self._result("config", "model_args")
-        if isinstance(arguments, str):
-            # As it was typed, in early versions: pretrained=a/b,dtype=float16.
-            arguments = dict(part.split("=", 1) for part in arguments.split(",") if "=" in part)
-        named = arguments if isinstance(arguments, dict) else {}
+        named = as_pairs(self._result("config", "model_args"))
         names = (self._result("model_name"), named.get("pretrained"), named.get("model"))
-        return next((name for name in names if name and isinstance(name, str)), None)
+        return next(
+            (without_credentials(name) for name in names if name and isinstance(name, str)), None
+        )
 
     @property
     def model_revision(self) -> str | None:
         """The model's commit, by the results; null where they do not say."""
         marks = (self._result("config", "model_sha"), self._result("config", "model_revision"))
-        return next((mark for mark in marks if mark and isinstance(mark, str)), None)
+        return next(
+            (without_credentials(mark) for mark in marks if mark and isinstance(mark, str)), None
+        )
 
     @property
     def task_version(self) -> str:
@@ -75,13 +81,13 @@ class SamplesFile:
 
     @property
     def invocation(self) -> str:
-        """How the harness was called, an object in JSON; empty where the results do not say."""
-        return json.dumps(self._result("config") or {}, ensure_ascii=False)
+        """How the harness was called, as far as it is kept, an object in JSON; it may be empty."""
+        return json.dumps(kept_invocation(self._result("config")), ensure_ascii=False)
 
     @property
     def task_configuration(self) -> str:
-        """How the task is declared, an object in JSON; empty where the results do not say."""
-        return json.dumps(self._result("configs", self.task) or {}, ensure_ascii=False)
+        """How the task is declared, as far as it is kept, an object in JSON; it may be empty."""
+        return json.dumps(kept_task(self._result("configs", self.task)), ensure_ascii=False)
 
     def _result(self, *keys: str) -> Any:
         """What stands at these nested keys of the results; null for nothing."""
@@ -166,4 +172,4 @@ def _read_json(content: bytes, where: str) -> Any:
 
 
 def _written(version: Any) -> str | None:
-    return None if version is None else str(version)
+    return without_credentials(str(version)) if isinstance(version, str | int | float) else None

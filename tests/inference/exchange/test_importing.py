@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from app.cli import main
 from inference.errors import SamplesFileError
+from inference.exchange import lm_eval_kept
 from inference.exchange.importing import import_samples, sample_files
 from inference.exchange.lm_eval_samples import open_samples, read_samples
 from tests.conftest import LOGGED_ELSEWHERE
@@ -400,6 +401,93 @@ def test_results_of_many_versions_say_who_answered(tmp_path, results, model, rev
     (tmp_path / f"results_{TIME}.json").write_text(json.dumps(results))
     file = open_samples(path)
     assert (file.model_name, file.model_revision, file.task_version) == (model, revision, "")
+
+
+ARGUMENTS = {
+    "pretrained": "https://planted-user:planted-password@hub/m/x?signature=planted",
+    "token": "planted-token",
+    "api_key": "planted-key",
+    "dtype": "float16",
+    "base_url": "http://planted-user:planted-password@host:1/v1",
+}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [ARGUMENTS, ",".join(f"{name}={value}" for name, value in ARGUMENTS.items())],
+    ids=["object", "as typed"],
+)
+def test_of_results_only_named_fields_are_kept_and_no_secret(tmp_path, arguments):
+    """Whatever a harness is called with, and repeats in what it says of the task."""
+    results = {
+        "lm_eval_version": {"token": "planted"},
+        "versions": {"task": "https://planted-user:planted-password@host/2"},
+        "config": {
+            "model": "local-completions",
+            "model_args": arguments,
+            "model_sha": "c",
+            "hf_token": "planted-token",
+            "header": {"Authorization": "planted"},
+            "gen_kwargs": {"temperature": 0, "extra_body": {"api_key": "planted"}},
+            "limit": 3,
+        },
+        "configs": {
+            "task": {
+                "task": "task",
+                "dataset_path": "https://planted-user:planted-password@host/data",
+                "dataset_kwargs": {"token": "planted"},
+                "doc_to_text": "Q: {{question}}",
+                "generation_kwargs": {"until": ["\n"], "api_key": "planted"},
+                "metric_list": [{"metric": "acc", "judge_key": "planted"}],
+                "metadata": {"version": 1.0, **ARGUMENTS},
+                "of_a_later_version": "planted",
+            }
+        },
+    }
+    (tmp_path / f"results_{TIME}.json").write_text(json.dumps(results))
+    import_samples(write_samples(tmp_path, choice()), tmp_path / "shards")
+    load(tmp_path / "shards", tmp_path / "store")
+    kept = []
+    with open_raw_store(tmp_path / "store", read_only=True) as connection:
+        kept += [str(connection.execute(f"from raw.{table}").fetchall()) for table in TABLES]
+        session = connection.execute(
+            "select model_id, model_revision, server_arguments, configuration from raw.run_sessions"
+        ).fetchone()
+    for shard in (tmp_path / "shards").rglob("*.parquet"):
+        kept += [shard.name, str(duckdb.sql(f"from '{shard}'").fetchall())]
+    assert [text for text in kept if "planted" in text] == []
+    model, revision, invocation, configuration = session
+    assert (model, revision) == ("https://hub/m/x", "c")
+    assert json.loads(invocation) == {
+        "limit": 3,
+        "model": "local-completions",
+        "model_sha": "c",
+        "model_args": {
+            "pretrained": "https://hub/m/x",
+            "dtype": "float16",
+            "base_url": "http://host:1/v1",
+        },
+        "gen_kwargs": {"temperature": 0},
+    }
+    assert json.loads(configuration) == {
+        "task": "task",
+        "dataset_path": "https://host/data",
+        "doc_to_text": "Q: {{question}}",
+        "generation_kwargs": {"until": ["\n"]},
+        "metric_list": [{"metric": "acc"}],
+        "metadata": {"version": 1.0},
+    }
+
+
+def test_nothing_that_is_secret_is_on_the_list_of_what_is_kept():
+    """But what names a token of a vocabulary, or how many."""
+    kept = lm_eval_kept.INVOCATION | lm_eval_kept.MODEL_ARGUMENTS | lm_eval_kept.DECODING
+    kept |= lm_eval_kept.TASK | lm_eval_kept.METRIC
+    words = ("key", "token", "password", "secret", "url", "auth", "header", "kwargs", "cert")
+    assert {name for name in kept for word in words if word in name.replace("tokeniz", "")} == {
+        *("add_bos_token", "prefix_token_id", "think_end_token"),
+        *("max_new_tokens", "max_tokens"),
+    }
 
 
 def test_a_name_without_a_time_is_refused(tmp_path):
