@@ -95,6 +95,7 @@ def forget(run_id: str, benchmark_id: str | None, request_id: str | None, yes: b
     from inference.asking.sessions import only_session
     from warehouse.forgetting import What, what_would_go
     from warehouse.forgetting import forget as forget_in_store
+    from warehouse.loading import DAMAGED
     from warehouse.raw_store import raw_store_path
     from warehouse.shard_files import shards_path
 
@@ -111,6 +112,11 @@ def forget(run_id: str, benchmark_id: str | None, request_id: str | None, yes: b
         with only_session(shards, run_id):
             gone = forget_in_store(shards, store, what)
     echo(f"{gone.mapping_count} requests of {run_id} and {gone.answer_count} answers are gone")
+    if gone.set_aside:
+        echo(
+            f"{len(gone.set_aside)} shards of {run_id} could not be read and were set aside in"
+            f" {shards / DAMAGED}: {', '.join(gone.set_aside)}"
+        )
     if gone.shared_count:
         echo(
             f"{gone.shared_count} requests keep their answer, because other runs have it too:"

@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
 
-from warehouse.errors import NothingToForgetError, RawStoreWriteError, WarehouseError
-from warehouse.loading import LOADED, STEPS, load, main_table
+from warehouse.errors import (
+    NothingToForgetError,
+    RawStoreWriteError,
+    ShardDamagedError,
+    ShardUnreadableError,
+    WarehouseError,
+)
+from warehouse.loading import DAMAGED, LOADED, STEPS, load, main_table, remembered
 from warehouse.raw_store import open_raw_store
 from warehouse.records import VERSION
 from warehouse.shard_files import NAME, read_shard, shard_files, write_shard
@@ -47,6 +53,8 @@ class Forgotten(NamedTuple):
     """Requests whose answer stays because other runs need it."""
     shared_with: list[str]
     """These runs."""
+    set_aside: tuple[str, ...] = ()
+    """Shards of the run that could not be read, and are in the subfolder `damaged` now."""
 
 
 SELECTED = """
@@ -161,6 +169,10 @@ def what_would_go(store: Path, what: What) -> Forgotten:
 def forget(folder: Path, store: Path, what: What) -> Forgotten:
     """Take it out of the raw store and of the shards in `folder`; what it was is returned.
 
+    Loaded shards of the run's sessions that cannot be read are moved to the subfolder `damaged`.
+    The store no longer remembers them, nor those that are gone: what is asked or imported again
+    may well be the same bytes, and would be taken for loaded.
+
     Shards come first: killed in between, the next call finds the same in the store and goes on.
 
     Raises:
@@ -174,15 +186,25 @@ def forget(folder: Path, store: Path, what: What) -> Forgotten:
     with open_raw_store(store) as connection:
         forgotten = _select(connection, what)
         written: list[tuple[ShardFile, pa.Table]] = []
+        set_aside: list[str] = []
+        own = _own_shards(connection, what.run_id)
+        whole: set[str] = set()
         replaced: list[str] = []
         changed: set[str] = set()
         for place in (folder, folder / LOADED):
             for file in shard_files(place):
                 try:
                     table = read_shard(file).table
+                except (ShardDamagedError, ShardUnreadableError):
+                    if place != folder and file.name in own:
+                        (folder / DAMAGED).mkdir(exist_ok=True)
+                        file.path.replace(folder / DAMAGED / file.name)
+                        set_aside.append(file.name)
+                    continue
                 except (WarehouseError, OSError):
                     # It is not loaded either.
                     continue
+                whole.add(file.name)
                 kept = _kept(connection, file, table)
                 if kept.num_rows < table.num_rows:
                     if kept.num_rows:
@@ -199,7 +221,8 @@ def forget(folder: Path, store: Path, what: What) -> Forgotten:
                 if gone:
                     changed.add(table_name)
             connection.execute(
-                "delete from raw.loaded_shards where shard_name in (select unnest(?))", [replaced]
+                "delete from raw.loaded_shards where shard_name in (select unnest(?))",
+                [[*replaced, *(own - whole)]],
             )
             for file, kept in written:
                 connection.execute(
@@ -216,7 +239,16 @@ def forget(folder: Path, store: Path, what: What) -> Forgotten:
                 f" shards as they were are in {folder / FORGOTTEN}; make room on the disk or mend"
                 " what DuckDB names, and run the same command again"
             ) from error
-    return forgotten
+    return forgotten._replace(set_aside=tuple(set_aside))
+
+
+def _own_shards(connection: duckdb.DuckDBPyConnection, run_id: str) -> set[str]:
+    """Names of the loaded shards that sessions of the run have written."""
+    sessions = connection.execute(
+        "select session_id from raw.run_sessions where run_id = ?", [run_id]
+    ).fetchall()
+    names = {session for (session,) in sessions}
+    return {name for name in remembered(connection) if name.partition(".")[0] in names}
 
 
 def _select(connection: duckdb.DuckDBPyConnection, what: What) -> Forgotten:

@@ -21,6 +21,7 @@ from inference.exchange.lm_eval_kept import (
     without_credentials,
 )
 from inference.exchange.lm_eval_lines import logged_sample
+from warehouse.records import ANY_CLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,8 +102,8 @@ def open_samples(path: Path) -> SamplesFile:
     """The file at `path` and the results beside it.
 
     Raises:
-        SamplesFileError: its name is not one that the harness gives, or the results are no object
-            in JSON.
+        SamplesFileError: its name is not one that the harness gives, it or the results are no
+            regular file, or the results are no object in JSON.
     """
     match = FILE_NAME.fullmatch(path.name)
     if match is None:
@@ -115,11 +116,21 @@ def open_samples(path: Path) -> SamplesFile:
         logged_at = datetime.fromisoformat(f"{day}T{time.replace('-', ':')}").replace(tzinfo=UTC)
     except ValueError as error:
         raise SamplesFileError(f"{path} has a name with no time in it: {error}") from error
+    first, last = (
+        datetime.fromisoformat(day).replace(tzinfo=UTC) for day in (ANY_CLOCK.first, ANY_CLOCK.last)
+    )
+    if not first <= logged_at <= last:
+        raise SamplesFileError(
+            f"{path} has a time in its name that is not from {ANY_CLOCK.first} to {ANY_CLOCK.last},"
+            " as those of records are; give the file the time at which it was logged"
+        )
+    _check_regular(path)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     results_path = path.with_name(f"results_{match['time']}.json")
     results: Any = {}
     if results_path.exists():
+        _check_regular(results_path)
         results = _read_json(results_path.read_bytes(), str(results_path))
         if not isinstance(results, dict):
             raise SamplesFileError(f"{results_path} is no object of JSON")
@@ -154,6 +165,12 @@ def read_samples(file: SamplesFile) -> Iterator[LoggedSample]:
                 raise SamplesFileError(
                     f"{where} is not shaped like a logged sample: {error}"
                 ) from error
+
+
+def _check_regular(path: Path) -> None:
+    # Whoever opens a pipe waits for somebody to write into it.
+    if path.exists() and not path.is_file():
+        raise SamplesFileError(f"{path} is no regular file")
 
 
 def _read_json(content: bytes, where: str) -> Any:

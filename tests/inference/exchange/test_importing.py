@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -24,9 +24,6 @@ from warehouse.loading import load
 from warehouse.raw_store import open_raw_store
 from warehouse.repairing import repair
 from warehouse.shard_files import shard_sets
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TIME = "2026-11-23T22-06-38.045707"
 
@@ -660,3 +657,62 @@ def test_a_bad_file_stops_no_other_and_a_mistyped_option_stops_all(tmp_path, mon
     with open_raw_store(tmp_path / "generations.duckdb", read_only=True) as connection:
         runs = connection.execute("select count(distinct run_id) from raw.run_requests")
         assert runs.fetchall() == [(1,)]
+
+
+@pytest.mark.slow(seconds=1)
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_what_is_forgotten_can_be_imported_again_whatever_became_of_its_shards(
+    tmp_path, monkeypatch, is_gone
+):
+    shards, store = tmp_path / "shards", tmp_path / "generations.duckdb"
+    monkeypatch.setenv("EVALWH_GENERATIONS", str(store))
+    monkeypatch.setenv("EVALWH_SHARDS", str(shards))
+    run = import_samples(the_file("sums"), shards).run_id
+    other = import_samples(the_file("boxes"), shards).run_id
+    before = row_counts(shards)
+    ours, others = (
+        next((shards / "loaded").glob(f"lm-eval-{name[-16:]}.*.answers.*")) for name in (run, other)
+    )
+    os.truncate(others, 100)
+    if is_gone:
+        ours.unlink()
+    else:
+        os.truncate(ours, 100)
+    forgotten = CliRunner().invoke(main, ["forget", "--yes", run])
+    assert forgotten.exit_code == 0, forgotten.output
+    assert (ours.name in forgotten.output) == (shards / "damaged" / ours.name).exists() != is_gone
+    # Another run's is not touched.
+    assert others.exists()
+    assert CliRunner().invoke(main, ["import", str(the_file("sums"))]).exit_code == 0
+    assert row_counts(shards) == before
+
+
+@pytest.mark.parametrize("name", [f"samples_sums_{TIME}.jsonl", f"results_{TIME}.json"])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path, name):
+    if name.startswith("results"):
+        write_samples(tmp_path, choice(), task="sums")
+    os.mkfifo(tmp_path / name)
+    places = {
+        "EVALWH_SHARDS": str(tmp_path / "shards"),
+        "EVALWH_GENERATIONS": str(tmp_path / "generations.duckdb"),
+    }
+    command = [str(Path(sys.executable).parent / "evalwh"), "import", str(tmp_path)]
+    done = subprocess.run(
+        [*command, "--model", "m"],
+        cwd=REPOSITORY,
+        env={**os.environ, **places},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert f"{tmp_path / name} is no regular file" in done.stderr
+
+
+@pytest.mark.parametrize("day", ["1901-01-01", "1969-12-31", "2100-01-02", "9999-12-31"])
+def test_a_name_with_a_time_that_no_record_may_have_is_refused(tmp_path, day):
+    path = write_samples(tmp_path, choice(), time=f"{day}T00-00-00")
+    with pytest.raises(SamplesFileError, match=f"{path.name} .* from 1970-01-01 to 2100-01-01"):
+        import_samples(path, tmp_path / "shards", model_id="example/model")
+    assert not (tmp_path / "shards").exists()
