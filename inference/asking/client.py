@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import aiohttp
 import orjson
 
-from inference.asking.credentials import API_KEY, address_of, hide
 from inference.asking.generate_api import (
     WARMING,
     DoubtError,
@@ -49,6 +48,7 @@ from inference.asking.refusals import (
     named,
     refuse,
 )
+from inference.credentials import API_KEY, address_of, hide
 from inference.errors import EndpointError, ModelChangedError, RequestError
 from inference.planning.requests import Request
 

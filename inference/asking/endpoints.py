@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
-from inference.asking.credentials import hide
+from inference.credentials import LONGEST_ARGUMENT, hide
 from inference.errors import EndpointError
 
 if TYPE_CHECKING:
@@ -105,9 +105,6 @@ KEPT_ARGUMENTS = frozenset(
 
 A server also says its keys, passwords, certificates and addresses (SGLang 0.5.23 sends `api_key`
 in `/server_info`), and a later one may say more: what is not named here is not kept."""
-
-LONGEST_ARGUMENT = 1000
-"""Characters of an argument that is kept; none of the above needs more."""
 
 
 async def describe(client: Client, endpoint: Endpoint) -> Server:

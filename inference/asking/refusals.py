@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import aiohttp
 
-from inference.asking.credentials import API_KEY
+from inference.credentials import API_KEY
 from inference.errors import EndpointError
 
 NETWORK_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)

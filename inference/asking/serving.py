@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING
 
 import requests
 
-from inference.asking.credentials import API_KEY, hide, longest_first
+from inference.credentials import API_KEY, hide, longest_first
 from inference.errors import ServeError
 
 if TYPE_CHECKING:

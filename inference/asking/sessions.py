@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from inference.asking.client import ClientSettings
-from inference.asking.credentials import shown
+from inference.credentials import shown
 from inference.errors import RunError
 from inference.planning.declarations import BENCHMARKS, benchmark_ids, protocols_of
 from inference.provenance import code_commit, code_version

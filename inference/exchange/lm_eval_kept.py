@@ -11,8 +11,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from inference.asking.credentials import hide, shown
-from inference.asking.endpoints import LONGEST_ARGUMENT
+from inference.credentials import LONGEST_ARGUMENT, hide, shown
 from inference.errors import RunError
 
 if TYPE_CHECKING:

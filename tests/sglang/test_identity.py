@@ -13,12 +13,12 @@ import requests
 from rich.console import Console
 
 from inference.asking.client import Answer, Client, ClientSettings
-from inference.asking.credentials import API_KEY
 from inference.asking.generate_api import WARMING, Job, Outcome, body_of, jobs_of, outcomes_of
 from inference.asking.progress import RunProgress
 from inference.asking.running import run
 from inference.asking.serving import serving
 from inference.asking.sessions import RunConfig
+from inference.credentials import API_KEY
 from inference.errors import EndpointError, ModelChangedError, RequestError
 from inference.planning.requests import Request, Sampling, Sequence
 from tests.sglang.servers import MODEL_ID

@@ -16,9 +16,9 @@ import duckdb
 import pytest
 from aiohttp import web
 
-from inference.asking.credentials import address_of, hide, longest_first
 from inference.asking.endpoints import KEPT_ARGUMENTS
 from inference.asking.serving import secrets_among
+from inference.credentials import address_of, hide, longest_first
 from inference.errors import RunError
 from tests.dbt_project import REPOSITORY
 from tests.inference.asking.stub_server import MODEL, stub_server

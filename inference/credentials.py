@@ -19,6 +19,9 @@ API_KEY = "EVALWH_API_KEY"
 
 HIDDEN = "***"
 
+LONGEST_ARGUMENT = 1000
+"""Characters of what is kept of how a server or a harness was started."""
+
 SHORTEST_BEGINNING = 3
 """Characters of a secret that say something of it."""
 
