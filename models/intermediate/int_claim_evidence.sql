@@ -32,8 +32,8 @@ stability as (
     select * from {{ ref('int_component_stability') }}
 ),
 
--- The rule, fixed before its verdicts were looked at but for pairs, which came later. A claim needs every method that is required; the
--- primary ones, which take lineages as the unit, can also refute it.
+-- The rule, fixed before verdicts were looked at, but for pairs, which came later. A claim needs
+-- every method that is required; the primary ones, which take lineages as the unit, can refute it.
 methods as (
     select
         voting.evidence,

@@ -278,7 +278,7 @@ alone as (
     inner join {{ ref('stg_items') }} as items on run_requests.item_hash = items.item_hash
     inner join {{ ref('stg_scorers') }} as scorers on run_requests.scorer = scorers.scorer_id
     inner join run_models on run_requests.run_id = run_models.run_id
-    -- The register has the scorer of what is asked now, and nothing of other protocols and versions.
+    -- The register has the scorer of what is asked now, none of other protocols and versions.
     left join {{ ref('stg_benchmarks') }} as benchmarks
         on
             run_requests.benchmark_id = benchmarks.benchmark_id
