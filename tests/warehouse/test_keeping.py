@@ -225,7 +225,8 @@ def test_what_was_forgotten_of_shards_that_are_elsewhere_is_not_missed(kept):
     for (run,) in kept.rows("select distinct run_id from raw.run_requests"):
         forget(kept.shards, kept.store, What(run))
     assert kept.rows("select count(*) from raw.answers") == [(0,)]
-    assert kept.rows("select count(*) > 0 from raw.loaded_shards") == [(True,)]
+    # Nor are their names: what is imported again may be the same bytes.
+    assert kept.rows("select count(*) from raw.loaded_shards") == [(0,)]
     assert kept.found() == []
 
 
